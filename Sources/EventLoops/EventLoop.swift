@@ -105,16 +105,26 @@ extension EventLoop {
         let watch = Watch(descriptor: descriptor, token: self.lastWatchToken, loop: self, action: action)
         self.watches[watch.token] = watch
         let status = clinux_epoll_control(
-            self.epoll, EPOLL_CTL_ADD, descriptor, interest.events, watch.token)
+            self.epoll,
+            EPOLL_CTL_ADD,
+            descriptor,
+            interest.events,
+            watch.token
+        )
         precondition(status == 0, "epoll refused descriptor \(descriptor): errno \(clinux_errno())")
         return watch
     }
 
-    /// Calls `action` on the loop once `delay` has passed, unless the timer is cancelled. Call on the loop only.
+    /// Calls `action` on the loop once `delay` has passed, unless the timer is cancelled.
+    ///
+    /// Call on the loop only.
     @discardableResult
     package func after(_ delay: Duration, _ action: @escaping () -> Void) -> LoopTimer {
         self.checkIsolated()
-        let timer = LoopTimer(deadline: clinux_monotonic_nanoseconds() + delay.wholeNanoseconds, action: action)
+        let timer = LoopTimer(
+            deadline: clinux_monotonic_nanoseconds() + delay.wholeNanoseconds,
+            action: action
+        )
         self.timers.insert(timer)
         return timer
     }
@@ -205,7 +215,9 @@ extension EventLoop {
             swap(&self.ready, &self.running)
             for job in self.running {
                 job.runSynchronously(
-                    isolatedTo: self.asUnownedSerialExecutor(), taskExecutor: self.asUnownedTaskExecutor())
+                    isolatedTo: self.asUnownedSerialExecutor(),
+                    taskExecutor: self.asUnownedTaskExecutor()
+                )
             }
             self.running.removeAll(keepingCapacity: true)
         }

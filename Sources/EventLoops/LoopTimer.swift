@@ -1,4 +1,4 @@
-/// One action that a loop will run at a time. Used on that loop only.
+/// One action that a loop will run at a time; used on that loop only.
 package final class LoopTimer {
     let deadline: UInt64
     private(set) var action: () -> Void

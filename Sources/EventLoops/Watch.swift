@@ -13,7 +13,7 @@ package enum Interest: Sendable {
     }
 }
 
-/// One descriptor that a loop watches. Used on that loop only.
+/// One descriptor that a loop watches; used on that loop only.
 package final class Watch {
     let descriptor: CInt
     let token: UInt64

@@ -67,7 +67,9 @@ private actor Record {
 
     func fire(_ milliseconds: [Int], cancelling cancelled: Set<Int>) async -> [Int] {
         for delay in milliseconds {
-            let timer = self.loop.after(.milliseconds(delay)) { self.assumeIsolated { $0.values.append(delay) } }
+            let timer = self.loop.after(.milliseconds(delay)) {
+                self.assumeIsolated { $0.values.append(delay) }
+            }
             if cancelled.contains(delay) { timer.cancel() }
         }
         try? await self.loop.sleep(for: .milliseconds((milliseconds.max() ?? 0) + 1))

@@ -28,6 +28,9 @@ let package = Package(
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .target(name: "EventLoops", dependencies: ["CLinux"], swiftSettings: settings),
+        .target(name: "RabbitMQ", dependencies: [], swiftSettings: settings),
+        .target(name: "Jobs", dependencies: ["RabbitMQ"], swiftSettings: memorySafe),
+        .testTarget(name: "JobsTests", dependencies: ["Jobs", "RabbitMQ"], swiftSettings: settings),
         .testTarget(name: "EventLoopsTests", dependencies: ["EventLoops"], swiftSettings: settings),
     ],
 )

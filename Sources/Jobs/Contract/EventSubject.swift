@@ -1,0 +1,23 @@
+/// The `subject` of an event: segments joined by `/`, such as `disk/alice@example.org/home`.
+///
+/// Inside a segment `/` and `%` are percent-encoded, nothing else is.
+package struct EventSubject: Sendable, Equatable, CustomStringConvertible {
+    package let description: String
+
+    package init(_ segments: String...) {
+        self.description = segments.map(Self.escaped).joined(separator: "/")
+    }
+
+    private static func escaped(_ segment: String) -> String {
+        guard segment.utf8.contains(where: { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "%") }) else {
+            return segment
+        }
+        return segment.reduce(into: "") { escaped, character in
+            switch character {
+            case "/": escaped += "%2F"
+            case "%": escaped += "%25"
+            default: escaped.append(character)
+            }
+        }
+    }
+}

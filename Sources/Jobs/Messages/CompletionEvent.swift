@@ -1,0 +1,77 @@
+package import FoundationEssentials
+
+/// What the worker publishes when a job has ended: CloudEvents 1.0 in structured JSON.
+package struct CompletionEvent: Sendable {
+    /// How the job ended; a job can die more than once, since it can be replayed.
+    package enum Ending: Sendable, Equatable {
+        case completed
+        case failed(death: Int)
+    }
+
+    package static let contentType = "application/cloudevents+json"
+    package static let source = "/gpudev-worker"
+
+    package let job: JobID
+    package let kind: JobKind
+    package let ending: Ending
+    package let subject: EventSubject?
+    package let time: Date
+    package let traceparent: String?
+    package let data: any Encodable & Sendable
+
+    package init(
+        job: JobID,
+        kind: JobKind,
+        ending: Ending,
+        subject: EventSubject?,
+        time: Date,
+        traceparent: String? = nil,
+        data: any Encodable & Sendable,
+    ) {
+        self.job = job
+        self.kind = kind
+        self.ending = ending
+        self.subject = subject
+        self.time = time
+        self.traceparent = traceparent
+        self.data = data
+    }
+
+    /// The same for every publication of the same ending, so that consumers can drop repeats.
+    package var id: String {
+        switch self.ending {
+        case .completed: "\(self.job).completed"
+        case .failed(let death): "\(self.job).failed.\(death)"
+        }
+    }
+
+    /// The CloudEvents type, which is the routing key too: `disk.create.completed`.
+    package var type: String { self.ending == .completed ? "\(self.kind).completed" : "\(self.kind).failed" }
+
+    /// The body of the message.
+    package func encoded() throws -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.withoutEscapingSlashes]
+        return try [UInt8](encoder.encode(self))
+    }
+}
+
+extension CompletionEvent: Encodable {
+    private enum CodingKeys: String, CodingKey {
+        case specversion, id, source, type, subject, time, datacontenttype, data, jobid, traceparent
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var fields = encoder.container(keyedBy: CodingKeys.self)
+        try fields.encode("1.0", forKey: .specversion)
+        try fields.encode(self.id, forKey: .id)
+        try fields.encode(Self.source, forKey: .source)
+        try fields.encode(self.type, forKey: .type)
+        try fields.encodeIfPresent(self.subject?.description, forKey: .subject)
+        try fields.encode(self.time.rfc3339, forKey: .time)
+        try fields.encode("application/json", forKey: .datacontenttype)
+        try fields.encode(self.job.description, forKey: .jobid)
+        try fields.encodeIfPresent(self.traceparent, forKey: .traceparent)
+        try self.data.encode(to: fields.superEncoder(forKey: .data))
+    }
+}

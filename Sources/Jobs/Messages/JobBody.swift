@@ -1,0 +1,71 @@
+import FoundationEssentials
+
+/// The largest body that is read; a larger one is malformed.
+package let largestJobBody = 1 << 20
+
+/// The deepest nesting of arrays and objects that is read.
+package let deepestJobBody = 64
+
+/// Checks what can be told from the bytes alone, before anything parses them.
+///
+/// Size, encoding, nesting and NUL, which PostgreSQL cannot store in text. One pass, no allocation.
+package func checkJobBody(_ body: [UInt8]) throws(Malformed) {
+    guard body.count <= largestJobBody else {
+        throw Malformed("size", "the body has \(body.count) bytes; at most \(largestJobBody) are read")
+    }
+    guard String(validating: body, as: UTF8.self) != nil else {
+        throw Malformed("encoding", "the body is not UTF-8")
+    }
+    var scan = NestingScan()
+    for byte in body { try scan.read(byte) }
+}
+
+/// Decodes a body that `checkJobBody` has passed.
+///
+/// Throws `Malformed` if it is not JSON at all, and `PayloadFaults` if it is JSON of another shape.
+package func decodePayload<Payload: Decodable>(_ type: Payload.Type, from body: [UInt8]) throws -> Payload {
+    do {
+        return try JSONDecoder().decode(type, from: Data(body))
+    } catch let faults as PayloadFaults {
+        throw faults
+    } catch {
+        throw Malformed("json", "the body is not JSON (RFC 8259)")
+    }
+}
+
+/// Follows nesting and escapes through JSON text without judging the rest of its grammar.
+private struct NestingScan {
+    private var depth = 0
+    private var isInString = false
+    /// What has been read of an escape: nothing, the backslash, or the backslash, `u` and some zeros.
+    private var escape = 0
+
+    mutating func read(_ byte: UInt8) throws(Malformed) {
+        guard byte != 0 else { throw Malformed("json", "the body holds a NUL byte") }
+        if self.isInString { try self.readInString(byte) } else { try self.readOutside(byte) }
+    }
+
+    private mutating func readOutside(_ byte: UInt8) throws(Malformed) {
+        switch byte {
+        case UInt8(ascii: "\""): self.isInString = true
+        case UInt8(ascii: "{"), UInt8(ascii: "["): self.depth += 1
+        case UInt8(ascii: "}"), UInt8(ascii: "]"): self.depth -= 1
+        default: return
+        }
+        guard self.depth <= deepestJobBody else {
+            throw Malformed("json", "the body is nested more than \(deepestJobBody) deep")
+        }
+    }
+
+    private mutating func readInString(_ byte: UInt8) throws(Malformed) {
+        switch (self.escape, byte) {
+        case (0, UInt8(ascii: "\\")): self.escape = 1
+        case (0, UInt8(ascii: "\"")): self.isInString = false
+        case (1, UInt8(ascii: "u")): self.escape = 2
+        case (2...4, UInt8(ascii: "0")): self.escape += 1
+        case (5, UInt8(ascii: "0")): throw Malformed("json", "the body holds \\u0000, which no text may hold")
+        case (0, _): return
+        default: self.escape = 0
+        }
+    }
+}

@@ -1,0 +1,98 @@
+import Jobs
+import RabbitMQ
+import Testing
+
+@Suite struct EnvelopeTests {
+    private let id = "0b6d7a52-3d61-4d8e-9f4b-0c7f5a1b2c3d"
+
+    @Test func `id, kind and replay count come from the properties`() throws {
+        let headers: FieldTable = ["x-replay-count": .int32(2)]
+        let envelope = try Envelope(
+            self.delivery(id: self.id.uppercased(), type: "disk.create", headers: headers)
+        )
+        #expect(envelope.id.description == self.id)
+        #expect(envelope.kind == "disk.create")
+        #expect(envelope.replayCount == 2)
+    }
+
+    @Test func `without a type the routing key is the kind`() throws {
+        #expect(try Envelope(self.delivery(id: self.id, type: nil)).kind == "disk.routed")
+    }
+
+    @Test(arguments: ["application/json; charset=utf-8", "Application/JSON", "application/json ;x=y"])
+    func `parameters and case of the content type do not matter`(contentType: String) throws {
+        _ = try Envelope(self.delivery(id: self.id, contentType: contentType))
+    }
+
+    @Test(arguments: ["", "text/plain", "application/jsonp", "application/cloudevents+json"])
+    func `another content type is malformed`(contentType: String) {
+        #expect(self.fault(self.delivery(id: self.id, contentType: contentType)) == "content-type")
+    }
+
+    @Test(arguments: [nil, "", "42", "0b6d7a52-3d61-4d8e-9f4b", " 0b6d7a52-3d61-4d8e-9f4b-0c7f5a1b2c3d"])
+    func `a message id that is no UUID is malformed`(id: String?) {
+        #expect(self.fault(self.delivery(id: id)) == "message-id")
+    }
+
+    @Test(
+        arguments: [
+            (String(repeating: "[", count: 65) + String(repeating: "]", count: 65), "json"),
+            (String(repeating: "[", count: 1_000), "json"),
+            (#"{"a": "\u0000"}"#, "json"),
+            (#"{"\u0000": 1}"#, "json"),
+            ("{\"a\": \"\0\"}", "json"),
+        ])
+    func `bytes that no handler may see are malformed`(body: String, code: String) {
+        #expect(self.fault(self.delivery(id: self.id, body: Array(body.utf8))) == code)
+    }
+
+    @Test(
+        arguments: [[0xFF], [0x22, 0xC3, 0x22], [0x22, 0xED, 0xA0, 0x80, 0x22], [0xC0, 0x80]] as [[UInt8]]
+    )
+    func `a body that is not UTF-8 is malformed`(body: [UInt8]) {
+        #expect(self.fault(self.delivery(id: self.id, body: body)) == "encoding")
+    }
+
+    @Test(
+        arguments: [
+            String(repeating: "[", count: 64) + String(repeating: "]", count: 64),
+            #"{"a": "\\u0000"}"#,
+            #"{"a": "\u00001"}"#.replacing("0000", with: "0001"),
+            #"{"a": "[[[[{{{{\""}"#,
+        ])
+    func `brackets and escapes inside text are only text`(body: String) throws {
+        _ = try Envelope(self.delivery(id: self.id, body: Array(body.utf8)))
+    }
+
+    private func fault(_ delivery: Delivery) -> String? {
+        do {
+            _ = try Envelope(delivery)
+            return nil
+        } catch {
+            return error.code
+        }
+    }
+
+    private func delivery(
+        id: String?,
+        type: String? = "disk.create",
+        contentType: String? = nil,
+        headers: FieldTable = [:],
+        body: [UInt8] = Array("{}".utf8),
+    ) -> Delivery {
+        let properties = MessageProperties(
+            messageID: id,
+            type: type,
+            contentType: contentType,
+            headers: headers
+        )
+        return Delivery(
+            tag: DeliveryTag(epoch: 1, number: 1),
+            redelivered: false,
+            exchange: "gpudev.jobs",
+            routingKey: "disk.routed",
+            queue: "gpudev.disks",
+            message: Message(properties: properties, body: body),
+        )
+    }
+}

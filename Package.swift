@@ -21,16 +21,33 @@ let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "
 
 let package = Package(
     name: "gpudev-worker",
-    dependencies: [],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2")
+    ],
     targets: [
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CRabbitMQ", pkgConfig: "librabbitmq", providers: [.apt(["librabbitmq-dev"])]),
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .target(name: "EventLoops", dependencies: ["CLinux"], swiftSettings: settings),
-        .target(name: "RabbitMQ", dependencies: [], swiftSettings: settings),
+        .target(name: "Postgres", dependencies: ["CPostgres", "EventLoops"], swiftSettings: settings),
+        .target(
+            name: "RabbitMQ",
+            dependencies: ["CRabbitMQ", "EventLoops", log],
+            swiftSettings: settings
+        ),
         .target(name: "Jobs", dependencies: ["RabbitMQ"], swiftSettings: memorySafe),
         .testTarget(name: "JobsTests", dependencies: ["Jobs", "RabbitMQ"], swiftSettings: settings),
+        .testTarget(
+            name: "RabbitMQTests",
+            dependencies: ["RabbitMQ", "EventLoops", log],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "PostgresTests",
+            dependencies: ["EventLoops", "Postgres"],
+            swiftSettings: settings
+        ),
         .testTarget(name: "EventLoopsTests", dependencies: ["EventLoops"], swiftSettings: settings),
     ],
 )

@@ -22,7 +22,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
     // Only on the thread:
     private var ready: [UnownedJob] = []
     private var running: [UnownedJob] = []
-    private var readyActions: [() -> Void] = []
+    private var readyActions: [@Sendable () -> Void] = []
     private var watches: [UInt64: Watch] = [:]
     private var lastWatchToken: UInt64 = wakeUpToken
     private var timers = TimerHeap()

@@ -1,0 +1,60 @@
+package import EventLoops
+package import Logging
+
+/// Keeps a connection to the broker: when one is lost it opens the next, for ever.
+package actor RabbitMQClient {
+    package nonisolated let loop: EventLoop
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { self.loop.asUnownedSerialExecutor() }
+    private let configuration: RabbitMQConfiguration
+    private let logger: Logger
+    private var backoff = ReconnectBackoff()
+
+    package init(_ configuration: RabbitMQConfiguration, on loop: EventLoop, logger: Logger) {
+        self.configuration = configuration
+        self.loop = loop
+        self.logger = logger
+    }
+
+    /// Connects and calls `use`, again and again, until the task is cancelled or `use` returns from a connection
+    /// that still stands.
+    ///
+    /// `use` is not cancelled when its connection is lost, since what it has begun may be worth finishing: it
+    /// should await `waitUntilClosed()`. A connection that `use` leaves, returning or throwing, is closed.
+    package func run(_ use: @escaping @Sendable (RabbitMQConnection) async throws -> Void) async {
+        while !Task.isCancelled {
+            let start = ContinuousClock.now
+            do {
+                let connection = try await RabbitMQConnection.connect(
+                    self.configuration,
+                    on: self.loop,
+                    logger: self.logger
+                )
+                self.logger.debug("connected", metadata: ["rabbitmq.epoch": "\(connection.epoch)"])
+                if try await self.lend(connection, to: use) { return }
+            } catch {
+                self.logger.warning("no connection to the broker", metadata: ["error": "\(error)"])
+            }
+            if start.duration(to: .now) > .seconds(10) { self.backoff.reset() }
+            var generator = SystemRandomNumberGenerator()
+            try? await self.loop.sleep(for: self.backoff.next(using: &generator))
+        }
+    }
+
+    /// Whether `use` returned from a connection that still stood.
+    private func lend(
+        _ connection: RabbitMQConnection,
+        to use: @Sendable (RabbitMQConnection) async throws -> Void
+    ) async throws -> Bool {
+        let result: Result<Void, any Error>
+        do {
+            result = .success(try await use(connection))
+        } catch {
+            result = .failure(error)
+        }
+        let stood = await !connection.isClosed
+        await connection.close()
+        try result.get()
+        if !stood, let reason = await connection.waitUntilClosed() { throw reason }
+        return stood
+    }
+}

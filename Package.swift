@@ -22,7 +22,8 @@ let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "
 let package = Package(
     name: "gpudev-worker",
     dependencies: [
-        .package(url: "https://github.com/apple/swift-log", from: "1.16.2")
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     ],
     targets: [
         .systemLibrary(name: "CLinux"),
@@ -36,6 +37,8 @@ let package = Package(
             dependencies: ["CRabbitMQ", "EventLoops", log],
             swiftSettings: settings
         ),
+        .target(name: "HTTP", dependencies: ["CCurl"], swiftSettings: settings),
+        .target(name: "AWS", dependencies: ["HTTP", crypto, log], swiftSettings: memorySafe),
         .target(name: "Jobs", dependencies: ["RabbitMQ"], swiftSettings: memorySafe),
         .testTarget(name: "JobsTests", dependencies: ["Jobs", "RabbitMQ"], swiftSettings: settings),
         .testTarget(
@@ -47,6 +50,12 @@ let package = Package(
             name: "PostgresTests",
             dependencies: ["EventLoops", "Postgres"],
             swiftSettings: settings
+        ),
+        .testTarget(
+            name: "AWSTests",
+            dependencies: ["AWS", "HTTP", crypto, log],
+            exclude: ["Peers"],
+            swiftSettings: settings,
         ),
         .testTarget(name: "EventLoopsTests", dependencies: ["EventLoops"], swiftSettings: settings),
     ],

@@ -1,0 +1,120 @@
+import HTTP
+
+extension AWSClient {
+    /// Calls a form operation whose answer does not matter.
+    func form(
+        _ operation: AWSOperation,
+        _ parameters: FormParameters,
+        deadline: ContinuousClock.Instant
+    ) async throws(AWSError) {
+        _ = try await self.send(AWSRequest(form: operation, parameters), deadline: deadline)
+    }
+
+    /// Calls a form operation; `decode` gets the element that holds the results.
+    func form<Output: Sendable>(
+        _ operation: AWSOperation,
+        _ parameters: FormParameters,
+        deadline: ContinuousClock.Instant,
+        decode: @escaping @Sendable (XMLNode) throws(XMLError) -> Output
+    ) async throws(AWSError) -> Output {
+        let request = AWSRequest(form: operation, parameters)
+        return try await self.xml(request, deadline: deadline) { root throws(XMLError) in
+            try decode(root.child("\(operation.name)Result") ?? root)
+        }
+    }
+
+    /// Sends a request whose answer is XML; `decode` gets the root.
+    func xml<Output: Sendable>(
+        _ request: AWSRequest,
+        deadline: ContinuousClock.Instant,
+        decode: @escaping @Sendable (XMLNode) throws(XMLError) -> Output
+    ) async throws(AWSError) -> Output {
+        try await self.send(request, deadline: deadline) { response throws(XMLError) in
+            try decode(try XMLNode(document: response.body))
+        }
+    }
+
+    /// All pages of an EC2 list, by `NextToken`.
+    func ec2Pages<Item: Sendable>(
+        _ operation: AWSOperation,
+        _ parameters: FormParameters,
+        list: String,
+        deadline: ContinuousClock.Instant,
+        decode: @escaping @Sendable (XMLNode) throws(XMLError) -> Item
+    ) async throws(AWSError) -> [Item] {
+        try await self.pages(
+            operation,
+            parameters,
+            list: list,
+            token: (request: "NextToken", response: "nextToken"),
+            deadline: deadline,
+            decode: decode
+        )
+    }
+
+    /// All pages of a list, by `Marker`.
+    func markerPages<Item: Sendable>(
+        _ operation: AWSOperation,
+        _ parameters: FormParameters,
+        list: String,
+        deadline: ContinuousClock.Instant,
+        decode: @escaping @Sendable (XMLNode) throws(XMLError) -> Item
+    ) async throws(AWSError) -> [Item] {
+        try await self.pages(
+            operation,
+            parameters,
+            list: list,
+            token: (request: "Marker", response: "NextMarker"),
+            deadline: deadline,
+            decode: decode
+        )
+    }
+
+    /// What `body` gives, or nil if it fails with one of these words of AWS, which say that the thing is not there.
+    func unlessAbsent<Output>(
+        _ words: Set<String>,
+        _ body: () async throws(AWSError) -> Output?
+    ) async throws(AWSError) -> Output? {
+        do throws(AWSError) {
+            return try await body()
+        } catch {
+            guard let word = error.awsCode, words.contains(word) else { throw error }
+            return nil
+        }
+    }
+
+    /// An empty page with a token is legal; a missing or empty token ends; a token that comes again is an error.
+    private func pages<Item: Sendable>(
+        _ operation: AWSOperation,
+        _ parameters: FormParameters,
+        list: String,
+        token: (request: String, response: String),
+        deadline: ContinuousClock.Instant,
+        decode: @escaping @Sendable (XMLNode) throws(XMLError) -> Item
+    ) async throws(AWSError) -> [Item] {
+        var parameters = parameters
+        var items: [Item] = []
+        var seen: Set<String> = []
+        while true {
+            let page = try await self.form(operation, parameters, deadline: deadline) {
+                node throws(XMLError) in
+                (items: try node.list(list).map(decode), next: node[token.response]?.trimmingXMLSpace ?? "")
+            }
+            items += page.items
+            guard !page.next.isEmpty else { return items }
+            guard seen.insert(page.next).inserted else { throw AWSError.repeatedPage(operation) }
+            parameters.set(token.request, page.next)
+        }
+    }
+}
+
+extension AWSError {
+    /// AWS gave the token of a page that it gave before; following it would never end.
+    static func repeatedPage(_ operation: AWSOperation) -> AWSError {
+        AWSError(
+            code: .malformedResponse,
+            operation: operation.label,
+            message: "the token of a page came twice"
+        )
+    }
+}

@@ -1,0 +1,73 @@
+import HTTP
+
+extension AWSError {
+    /// The error that an answer with a bad status holds.
+    init(_ response: HTTPResponse, operation: AWSOperation) {
+        let body = ErrorBody(response.body)
+        let status = response.status
+        var code = Code(awsCode: body.code, status: status)
+        // Some of these may have been carried out; 503 says that the request was not taken.
+        if code == .transient, operation.effect == .write, status != 503 { code = .unknownOutcome }
+        self.init(
+            code: code,
+            operation: operation.label,
+            message: body.message ?? "status \(status)",
+            awsCode: body.code,
+            status: status,
+            requestID: body.requestID ?? response.headers.requestID,
+            messages: body.messages,
+            retryAfter: response.headers.retryAfter
+                ?? (body.code == "SnapshotCreationPerVolumeRateExceeded" ? .seconds(15) : nil)
+        )
+    }
+
+    /// No answer, or half of one.
+    init(_ error: HTTPError, operation: AWSOperation, deadlineHasPassed: Bool) {
+        self.init(
+            code: Code(error, effect: operation.effect, deadlineHasPassed: deadlineHasPassed),
+            operation: operation.label,
+            message: error.message,
+            underlying: error
+        )
+    }
+
+    /// An answer that cannot be read; what it answered may have been carried out.
+    init(_ error: XMLError, _ response: HTTPResponse, operation: AWSOperation) {
+        self.init(
+            code: operation.effect == .write ? .unknownOutcome : .malformedResponse,
+            operation: operation.label,
+            message: error.description,
+            status: response.status,
+            requestID: response.headers.requestID
+        )
+    }
+}
+
+extension AWSError.Code {
+    fileprivate init(_ error: HTTPError, effect: AWSOperation.Effect, deadlineHasPassed: Bool) {
+        switch error.code {
+        case .cancelled: self = .cancelled
+        case .invalidURL: self = .configuration
+        case _ where error.requestWasSent && effect == .write: self = .unknownOutcome
+        case .timedOut where deadlineHasPassed: self = .deadlineExceeded
+        case .tooLarge: self = .malformedResponse
+        case .resolveFailed, .connectionFailed, .connectionLost, .timedOut, .tlsFailed, .other:
+            self = .transient
+        }
+    }
+}
+
+extension HTTPHeaders {
+    fileprivate var requestID: String? {
+        self["x-amzn-RequestId"] ?? self["x-amz-request-id"] ?? self["x-amzn-request-id"]
+    }
+
+    /// Milliseconds in AWS's own field, seconds in the standard one.
+    fileprivate var retryAfter: Duration? {
+        if let text = self["x-amz-retry-after"], let count = Int(text) {
+            return .milliseconds(Swift.max(0, count))
+        }
+        if let text = self["Retry-After"], let count = Int(text) { return .seconds(Swift.max(0, count)) }
+        return nil
+    }
+}

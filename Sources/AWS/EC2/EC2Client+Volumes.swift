@@ -1,0 +1,207 @@
+extension EC2Client {
+    /// The volume, or nil if EC2 says that there is none of this id (`InvalidVolume.NotFound`).
+    package func volume(
+        _ id: VolumeID,
+        deadline: ContinuousClock.Instant = .inThirtySeconds
+    ) async throws(AWSError) -> Volume? {
+        try await self.client.unlessAbsent(["InvalidVolume.NotFound"]) { () throws(AWSError) in
+            try await self.describeVolumesOnce([id], deadline: deadline).first
+        }
+    }
+
+    /// The volumes of these ids, in no order; those that EC2 does not know are left out.
+    package func describeVolumes(
+        ids: [VolumeID],
+        deadline: ContinuousClock.Instant = .inThirtySeconds
+    ) async throws(AWSError) -> [Volume] {
+        var volumes: [Volume] = []
+        for start in stride(from: 0, to: ids.count, by: 500) {
+            let some = Array(ids[start..<min(start + 500, ids.count)])
+            volumes += try await self.describeKnownVolumes(some, deadline: deadline)
+        }
+        return volumes
+    }
+
+    /// All volumes that match every filter, in no order.
+    package func describeVolumes(
+        matching filters: [Filter],
+        deadline: ContinuousClock.Instant = .inThirtySeconds
+    ) async throws(AWSError) -> [Volume] {
+        var parameters = FormParameters()
+        parameters.add(filters)
+        parameters.add("MaxResults", 500)
+        return try await self.client.ec2Pages(
+            .describeVolumes,
+            parameters,
+            list: "volumeSet",
+            deadline: deadline
+        ) { node throws(XMLError) in try Volume(node) }
+    }
+
+    /// Makes a volume once for each `operation` and `generation`, however often it is called.
+    ///
+    /// The volume that carries the tag `operationTag` = `operation` is returned where there is one already, with
+    /// whatever settings and state it has, unless it is being deleted. Otherwise the client token, a digest of
+    /// operation and generation, keeps EC2 from making a second one. (Amazon EC2 API Reference, CreateVolume.)
+    ///
+    /// - Parameters:
+    ///   - settings: Zone, size and source.
+    ///   - operation: The id of the job.
+    ///   - generation: Raise it to make another volume after the first turned out to be in error.
+    ///   - tags: Tags of the new volume, besides the operation tag.
+    ///   - deadline: When to give up.
+    /// - Returns: The new volume, or the one of an earlier call.
+    /// - Throws: AWS's refusal, or that no answer came; the same call may then be made again.
+    package func createVolume(
+        _ settings: VolumeSettings,
+        operation: String,
+        generation: Int = 0,
+        tags: Tags,
+        deadline: ContinuousClock.Instant = .inThirtySeconds
+    ) async throws(AWSError) -> Volume {
+        var mismatch: AWSError?
+        for generation in generation..<generation + 3 {
+            if let volume = try await self.volume(madeBy: operation, deadline: deadline) { return volume }
+            do throws(AWSError) {
+                return try await self.createVolumeOnce(
+                    settings,
+                    token: "\(operation)/\(generation)".sha256Hex,
+                    tags: tags.merging([Self.operationTag: operation]) { $1 },
+                    deadline: deadline
+                )
+            } catch {
+                guard error.awsCode == "IdempotentParameterMismatch" else { throw error }
+                mismatch = error
+            }
+        }
+        throw mismatch ?? AWSError(code: .other, operation: "ec2.CreateVolume", message: "no generation left")
+    }
+
+    /// Deletes the volume; false if it was gone already.
+    @discardableResult
+    package func deleteVolume(
+        _ id: VolumeID,
+        deadline: ContinuousClock.Instant = .inThirtySeconds
+    ) async throws(AWSError) -> Bool {
+        var parameters = FormParameters()
+        parameters.add("VolumeId", id.rawValue)
+        let done: Void? = try await self.client.unlessAbsent(["InvalidVolume.NotFound"]) {
+            () throws(AWSError) in
+            try await self.client.form(.deleteVolume, parameters, deadline: deadline)
+        }
+        return done != nil
+    }
+
+    /// Begins to detach the volume from every instance that has it; false if there was nothing to begin.
+    @discardableResult
+    package func detachVolume(
+        _ id: VolumeID,
+        force: Bool = false,
+        deadline: ContinuousClock.Instant = .inThirtySeconds
+    ) async throws(AWSError) -> Bool {
+        let attachments = try await self.volume(id, deadline: deadline)?.attachments ?? []
+        let live = attachments.filter { $0.state != .detached && (force || $0.state != .detaching) }
+        for attachment in live {
+            var parameters = FormParameters()
+            parameters.add("VolumeId", id.rawValue)
+            parameters.add("InstanceId", attachment.instanceID.rawValue)
+            parameters.add("Device", attachment.device.isEmpty ? nil : attachment.device)
+            parameters.add("Force", force ? "true" : nil)
+            // Between the look and the call it may have come off by itself.
+            let gone: Set = ["InvalidAttachment.NotFound", "InvalidVolume.NotFound", "IncorrectState"]
+            _ = try await self.client.unlessAbsent(gone) { () throws(AWSError) in
+                try await self.client.form(.detachVolume, parameters, deadline: deadline)
+            }
+        }
+        return !live.isEmpty
+    }
+
+    private func volume(
+        madeBy operation: String,
+        deadline: ContinuousClock.Instant
+    ) async throws(AWSError) -> Volume? {
+        try await self.describeVolumes(matching: [.tag(Self.operationTag, operation)], deadline: deadline)
+            .filter { $0.state != .deleting && $0.state != .deleted }
+            .min { $0.createTime < $1.createTime }
+    }
+
+    private func createVolumeOnce(
+        _ settings: VolumeSettings,
+        token: String,
+        tags: Tags,
+        deadline: ContinuousClock.Instant
+    ) async throws(AWSError) -> Volume {
+        var parameters = FormParameters()
+        parameters.add("AvailabilityZone", settings.availabilityZone)
+        parameters.add("Size", settings.size)
+        parameters.add("SnapshotId", settings.snapshotID?.rawValue)
+        parameters.add("VolumeType", settings.type)
+        parameters.add("Iops", settings.iops)
+        parameters.add("Throughput", settings.throughput)
+        parameters.add("ClientToken", token)
+        parameters.add("TagSpecification.1.ResourceType", "volume")
+        parameters.add("TagSpecification.1.Tag", tags)
+        return try await self.client.form(.createVolume, parameters, deadline: deadline) {
+            node throws(XMLError) in try Volume(node)
+        }
+    }
+
+    private func describeVolumesOnce(
+        _ ids: [VolumeID],
+        deadline: ContinuousClock.Instant
+    ) async throws(AWSError) -> [Volume] {
+        var parameters = FormParameters()
+        parameters.add("VolumeId", ids.map(\.rawValue))
+        return try await self.client.ec2Pages(
+            .describeVolumes,
+            parameters,
+            list: "volumeSet",
+            deadline: deadline
+        ) { node throws(XMLError) in try Volume(node) }
+    }
+
+    /// One unknown id fails the whole call: drops those that the message names, or halves until it is found.
+    private func describeKnownVolumes(
+        _ ids: [VolumeID],
+        deadline: ContinuousClock.Instant
+    ) async throws(AWSError) -> [Volume] {
+        guard !ids.isEmpty else { return [] }
+        do throws(AWSError) {
+            return try await self.describeVolumesOnce(ids, deadline: deadline)
+        } catch {
+            guard error.awsCode == "InvalidVolume.NotFound" else { throw error }
+            let known = ids.filter { !error.message.contains($0.rawValue) }
+            // A message that names every id does not help either.
+            if !known.isEmpty, known.count < ids.count {
+                return try await self.describeKnownVolumes(known, deadline: deadline)
+            }
+            guard ids.count > 1 else { return [] }
+            let half = ids.count / 2
+            let first = try await self.describeKnownVolumes(Array(ids[..<half]), deadline: deadline)
+            return try await first + self.describeKnownVolumes(Array(ids[half...]), deadline: deadline)
+        }
+    }
+}
+
+extension AWSOperation {
+    fileprivate static let describeVolumes = AWSOperation(.ec2, "DescribeVolumes", .read, rate: .ec2Describe)
+    // The client token makes it repeatable.
+    fileprivate static let createVolume = AWSOperation(
+        .ec2,
+        "CreateVolume",
+        .idempotentWrite,
+        rate: .ec2Mutate
+    )
+    fileprivate static let deleteVolume = AWSOperation(
+        .ec2,
+        "DeleteVolume",
+        .idempotentWrite,
+        rate: .ec2Mutate
+    )
+    fileprivate static let detachVolume = AWSOperation(
+        .ec2,
+        "DetachVolume",
+        .idempotentWrite,
+        rate: .ec2Mutate
+    )
+}

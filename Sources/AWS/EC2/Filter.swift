@@ -1,0 +1,35 @@
+/// A condition on what EC2 lists: any of the values, compared literally.
+package struct Filter: Hashable, Sendable {
+    /// The name of the filter, such as `status` or `tag:disk_name`.
+    package let name: String
+    /// Alternatives, at most 200.
+    package let values: [String]
+
+    /// A filter by EC2's own name for it.
+    package init(_ name: String, _ values: [String]) {
+        self.name = name
+        self.values = values
+    }
+
+    /// Resources whose tag `key` has one of the values.
+    package static func tag(_ key: String, _ values: String...) -> Filter { Filter("tag:\(key)", values) }
+
+    /// Resources that have a tag `key`, whatever its value.
+    package static func hasTag(_ key: String) -> Filter { Filter("tag-key", [key]) }
+
+    /// Volumes or snapshots in one of the states, in EC2's words.
+    package static func status(_ states: String...) -> Filter { Filter("status", states) }
+
+    /// Snapshots of one of the volumes.
+    package static func volume(_ ids: VolumeID...) -> Filter { Filter("volume-id", ids.map(\.rawValue)) }
+
+    /// `*`, `?` and `\` would be wildcards; a backslash makes them literal.
+    var escapedValues: [String] {
+        self.values.map { value in
+            value.reduce(into: "") { escaped, character in
+                if "*?\\".contains(character) { escaped.append("\\") }
+                escaped.append(character)
+            }
+        }
+    }
+}

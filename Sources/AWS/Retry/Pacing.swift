@@ -1,0 +1,47 @@
+import Synchronization
+
+/// The limits that all calls of a client share: allowances by rate class, retry budgets by operation, clock offsets
+/// by host.
+final class Pacing: Sendable {
+    private struct State {
+        var buckets: [RateClass: TokenBucket] = [:]
+        var budgets: [String: RetryBudget] = [:]
+        var offsets: [String: Duration] = [:]
+    }
+
+    private let state = Mutex(State())
+
+    /// How long a request has to wait, or nil if that is longer than `limit`.
+    func reserve(_ rateClass: RateClass, within limit: Duration) -> Duration? {
+        let now = ContinuousClock.now
+        return self.state.withLock { state in
+            state.buckets[rateClass, default: TokenBucket(rateClass, now: now)].reserve(
+                at: now,
+                within: limit
+            )
+        }
+    }
+
+    func noteSuccess(of operation: AWSOperation, afterRetry: Bool) {
+        self.state.withLock { state in
+            state.buckets[operation.rate]?.speedUp()
+            state.budgets[operation.label, default: RetryBudget()].refill(afterRetry: afterRetry)
+        }
+    }
+
+    func noteThrottling(of operation: AWSOperation) {
+        self.state.withLock { $0.buckets[operation.rate]?.slowDown() }
+    }
+
+    /// Whether another try is affordable; pays for it if so.
+    func payForRetry(of operation: AWSOperation, after error: AWSError) -> Bool {
+        self.state.withLock { $0.budgets[operation.label, default: RetryBudget()].pay(for: error) }
+    }
+
+    /// How far the clock of a host is ahead of ours.
+    func clockOffset(of host: String) -> Duration { self.state.withLock { $0.offsets[host] ?? .zero } }
+
+    func setClockOffset(of host: String, to offset: Duration) {
+        self.state.withLock { $0.offsets[host] = offset }
+    }
+}

@@ -1,0 +1,24 @@
+/// How long to pause before which try.
+///
+/// The pause and the dice can be replaced, so that tests need not wait.
+struct RetryPolicy: Sendable {
+    var pause: @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
+    /// A number from 0 to 1.
+    var random: @Sendable () -> Double = { Double.random(in: 0...1) }
+    var longestPause: Duration = .seconds(20)
+
+    /// The most tries of one call, the first included.
+    func attempts(for effect: AWSOperation.Effect) -> Int { effect == .read ? 4 : 3 }
+
+    /// Full jitter below a bound that doubles; never less than what the server asked for.
+    ///
+    /// - Parameters:
+    ///   - attempt: How many tries have failed.
+    ///   - error: What the last one failed with.
+    /// - Returns: The pause.
+    func delay(afterAttempt attempt: Int, _ error: AWSError) -> Duration {
+        let base = error.code == .throttled ? Duration.seconds(1) : .milliseconds(100)
+        let bound = min(base * (1 << min(attempt - 1, 16)), self.longestPause)
+        return max(bound * self.random(), error.retryAfter ?? .zero)
+    }
+}

@@ -1,0 +1,33 @@
+/// One request.
+package struct HTTPRequest: Sendable {
+    package var method: HTTPMethod
+    /// Absolute, `http` or `https`, percent-encoded; sent as it is.
+    package var url: String
+    package var headers: HTTPHeaders
+    package var body: [UInt8]
+    /// The time until the first byte of the answer, from when the request is given away.
+    package var firstByteTimeout: Duration
+    /// The largest body of an answer that is taken, in bytes.
+    package var maximumResponseBytes: Int
+    /// Whether it may go out a second time when a kept connection turns out to be dead.
+    ///
+    /// If not, it gets a new connection.
+    package var mayBeRepeated = true
+
+    /// A request with the limits of an ordinary read unless said otherwise.
+    package init(
+        _ method: HTTPMethod,
+        _ url: String,
+        headers: HTTPHeaders = [:],
+        body: [UInt8] = [],
+        firstByteTimeout: Duration = .seconds(30),
+        maximumResponseBytes: Int = 16 << 20
+    ) {
+        self.method = method
+        self.url = url
+        self.headers = headers
+        self.body = body
+        self.firstByteTimeout = firstByteTimeout
+        self.maximumResponseBytes = maximumResponseBytes
+    }
+}

@@ -31,7 +31,7 @@ let package = Package(
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .target(name: "EventLoops", dependencies: ["CLinux"], swiftSettings: settings),
-        .target(name: "Postgres", dependencies: ["CPostgres", "EventLoops"], swiftSettings: settings),
+        .target(name: "Postgres", dependencies: ["CPostgres", "EventLoops", log], swiftSettings: settings),
         .target(
             name: "RabbitMQ",
             dependencies: ["CRabbitMQ", "EventLoops", log],

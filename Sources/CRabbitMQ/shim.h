@@ -29,17 +29,17 @@ static inline amqp_rpc_reply_t crabbitmq_login(amqp_connection_state_t state, co
                                       AMQP_SASL_METHOD_PLAIN, user, password);
 }
 
-/* Fails a peer that is gone within `patience` milliseconds, and fixes the size of the send buffer, so that a
-   socket that polls writable has room for the share of it that is returned: at that moment at least a third of
-   the buffer is free, and the kernel counts its own overhead in. */
-static inline int crabbitmq_tune_socket(int descriptor, unsigned int patience) {
+/* Notices a host that is gone, and fixes the size of the send buffer, so that a socket that polls writable has room
+   for the share of it that is returned: at that moment at least a third of the buffer is free, and the kernel counts
+   its own overhead in. No TCP_USER_TIMEOUT: it would also end the connection of a publisher whom the broker makes
+   wait by not reading; heartbeats find the dead. */
+static inline int crabbitmq_tune_socket(int descriptor) {
     int on = 1, idle = 10, interval = 5, probes = 3, wanted = 1 << 20, size = 0;
     socklen_t length = sizeof(size);
     setsockopt(descriptor, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
     setsockopt(descriptor, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
     setsockopt(descriptor, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
     setsockopt(descriptor, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
-    setsockopt(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, &patience, sizeof(patience));
     setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &wanted, sizeof(wanted));
     if (getsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &size, &length) != 0) return 4096;
     return size / 8 < 4096 ? 4096 : size / 8;

@@ -1,81 +1,140 @@
-/// What went wrong between this process and PostgreSQL; it holds no bound value and no password.
-package struct PostgresError: Error, Sendable, CustomStringConvertible {
+/// Why something asked of PostgreSQL was not done.
+///
+/// The description is complete, and safe to log: values that were bound to the statement, and passwords, are
+/// left out of it and of `message`.
+package struct PostgresError: Error, Sendable {
     /// The kinds of failure that callers tell apart.
     package enum Code: String, Sendable {
-        case connectionFailed, connectionLost, closed, deadlineExceeded, poolExhausted
-        case serverUnavailable, readOnly, diskFull
-        case serializationFailure, deadlock, lockTimeout
-        case constraintViolation, invalidValue, rejected
+        /// No connection could be made: address, name, password, TLS, or the server said no.
+        case connectionFailed
+        /// The connection ended, or was closed, before the answer came; the outcome may be either.
+        case connectionLost
+        /// The server is starting up, shutting down or recovering.
+        case serverUnavailable
+        /// The server has no room for another connection.
+        case tooManyConnections
+        /// The server is out of memory, files or another resource than disk space.
+        case outOfResources
+        /// The server's disk is full.
+        case diskFull
+        /// The server accepts no writes; it is a replica now.
+        case readOnly
+        /// The time given to the call, or the server's own limit for a statement, has passed.
+        case deadlineExceeded
+        /// The caller's task was cancelled.
+        case cancelled
+        /// No connection became free in time.
+        case poolExhausted
+        /// The pool or the connection was closed by its owner.
+        case closed
+        /// A unique, foreign key, not-null, check or exclusion constraint.
+        case constraintViolation
+        /// The transaction collided with another one; doing it again may succeed.
+        case serializationFailure
+        /// The server broke up a deadlock; doing it again may succeed.
+        case deadlock
+        /// A lock was not to be had in time; doing it again may succeed.
+        case lockTimeout
+        /// The session's prepared statement does not fit the tables any more; doing it again succeeds.
+        case stalePlan
+        /// A value does not fit its type, or holds what PostgreSQL cannot store.
+        case invalidValue
+        /// The statement is wrong, or the role may not do it.
+        case syntaxOrAccess
+        /// A write in a transaction that was opened read-only.
+        case readOnlyTransaction
+        /// A transaction was used in a way that cannot work: nested, after its end, or after it had failed.
+        case transactionMisuse
+        /// A migration that was applied already is not the one that is known here.
+        case migrationMismatch
+        /// Anything else the server reports.
+        case other
     }
 
+    /// The kind of failure.
     package let code: Code
-
-    /// What was being done: `connect`, or the first words of the statement.
+    /// What was being done: `connect`, `run`, `commit`, ….
     package let operation: String
-
-    /// The five characters of the server, where it has spoken (PostgreSQL manual, appendix A).
-    package let sqlState: String?
-
-    /// The constraint that was violated.
-    package let constraint: String?
-
-    /// What the server or the library said; never its detail, which quotes values.
+    /// What the server or the library said, without bound values.
     package let message: String
+    /// The five-character code of the server, if it was the server that refused (PostgreSQL manual, appendix A).
+    package let sqlState: String?
+    /// The name of the constraint that stood in the way.
+    package let constraint: String?
+    /// The name of the table concerned.
+    package let table: String?
+    /// The failure behind this one.
+    package let underlying: (any Error)?
 
-    package init(
+    init(
         _ code: Code,
-        during operation: String,
+        operation: String,
+        message: String,
         sqlState: String? = nil,
         constraint: String? = nil,
-        _ message: String,
+        table: String? = nil,
+        underlying: (any Error)? = nil,
     ) {
         self.code = code
         self.operation = operation
+        self.message = message
         self.sqlState = sqlState
         self.constraint = constraint
-        self.message = message
+        self.table = table
+        self.underlying = underlying
     }
 
-    /// Whether the same transaction may succeed when it is repeated at once.
+    /// The same failure under another code.
+    func recoded(_ code: Code) -> PostgresError {
+        PostgresError(
+            code,
+            operation: self.operation,
+            message: self.message,
+            sqlState: self.sqlState,
+            constraint: self.constraint,
+            table: self.table,
+            underlying: self.underlying
+        )
+    }
+
+    /// Whether the same transaction, done again at once, may well succeed.
     package var isRetryable: Bool {
         switch self.code {
-        case .serializationFailure, .deadlock, .lockTimeout: true
+        case .serializationFailure, .deadlock, .lockTimeout, .stalePlan: true
         default: false
         }
     }
 
-    /// Whether the server or the way to it is at fault, and not the statement: wait, and repeat.
-    package var isUnavailable: Bool {
+    /// Whether the server or the connection was at fault, and not the statement.
+    package var isConnectionLost: Bool {
         switch self.code {
-        case .connectionFailed, .connectionLost, .closed, .deadlineExceeded, .poolExhausted: true
-        case .serverUnavailable, .readOnly, .diskFull: true
-        case .serializationFailure, .deadlock, .lockTimeout: false
-        case .constraintViolation, .invalidValue, .rejected: false
+        case .connectionFailed, .connectionLost, .serverUnavailable, .tooManyConnections, .outOfResources,
+            .diskFull, .readOnly, .deadlineExceeded, .poolExhausted, .closed:
+            true
+        default: false
         }
     }
 
-    package var description: String {
-        let state = self.sqlState.map { " (SQLSTATE \($0))" } ?? ""
-        let constraint = self.constraint.map { ", constraint \($0)" } ?? ""
-        return "\(self.operation): \(self.code.rawValue)\(state)\(constraint): \(self.message)"
+    /// Whether a connection that has reported this must not be used again.
+    var endsConnection: Bool {
+        switch self.code {
+        case .connectionFailed, .connectionLost, .serverUnavailable, .tooManyConnections, .readOnly,
+            .stalePlan:
+            true
+        default: false
+        }
     }
 }
 
-extension PostgresError.Code {
-    /// What a SQLSTATE means to a caller.
-    init(sqlState: String) {
-        switch sqlState {
-        case "40001": self = .serializationFailure
-        case "40P01": self = .deadlock
-        case "55P03": self = .lockTimeout
-        case "25006": self = .readOnly
-        case "53100": self = .diskFull
-        case "57014": self = .deadlineExceeded
-        case _ where sqlState.hasPrefix("08") || sqlState.hasPrefix("57P") || sqlState.hasPrefix("53"):
-            self = .serverUnavailable
-        case _ where sqlState.hasPrefix("23"): self = .constraintViolation
-        case _ where sqlState.hasPrefix("22"): self = .invalidValue
-        default: self = .rejected
-        }
+extension PostgresError: CustomStringConvertible {
+    package var description: String {
+        let facts = [
+            self.sqlState.map { "SQLSTATE \($0)" },
+            self.constraint.map { "constraint \($0)" },
+            self.table.map { "table \($0)" },
+        ].compactMap(\.self)
+        let detail = facts.isEmpty ? "" : " (" + facts.joined(separator: ", ") + ")"
+        let cause = self.underlying.map { "; \($0)" } ?? ""
+        return "PostgreSQL \(self.operation): \(self.code.rawValue)\(detail): \(self.message)\(cause)"
     }
 }

@@ -5,6 +5,7 @@ package struct DeliveryTag: Sendable, Hashable {
     /// The delivery's number on that connection, counted from 1.
     package let number: UInt64
 
+    /// The tag of that delivery on that connection.
     package init(epoch: UInt64, number: UInt64) {
         self.epoch = epoch
         self.number = number

@@ -37,7 +37,7 @@ enum FieldReader {
         UnsafeRawBufferPointer(start: bytes.bytes, count: bytes.bytes == nil ? 0 : bytes.len)
     }
 
-    private static func table(_ table: amqp_table_t, depth: Int) -> FieldTable {
+    static func table(_ table: amqp_table_t, depth: Int) -> FieldTable {
         FieldTable(
             UnsafeBufferPointer(start: table.entries, count: Int(table.num_entries)).map { entry in
                 FieldTable.Entry(name: self.text(entry.key), value: self.value(entry.value, depth: depth + 1))

@@ -49,7 +49,10 @@ extension FieldValue {
 }
 
 extension FieldValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral {
+    /// A long string.
     package init(stringLiteral value: String) { self = .string(value) }
+    /// A signed number of 64 bits.
     package init(integerLiteral value: Int64) { self = .int64(value) }
+    /// A truth value.
     package init(booleanLiteral value: Bool) { self = .bool(value) }
 }

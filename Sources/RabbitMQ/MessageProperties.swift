@@ -1,23 +1,35 @@
 /// The basic properties of a message.
 package struct MessageProperties: Sendable, Equatable {
+    /// The name that the publisher gave the message.
     package var messageID: String?
+    /// What the message is, in the application's words.
     package var type: String?
+    /// The MIME type of the body.
     package var contentType: String?
+    /// The MIME encoding of the body.
     package var contentEncoding: String?
+    /// What the message belongs to.
     package var correlationID: String?
+    /// The queue that expects an answer.
     package var replyTo: String?
     /// The time to live in milliseconds, as text.
     package var expiration: String?
+    /// The user who published; the broker checks it.
     package var userID: String?
+    /// The program that published.
     package var appID: String?
+    /// A field that AMQP 0-9-1 has kept from earlier versions.
     package var clusterID: String?
     /// 2 for persistent.
     package var deliveryMode: UInt8?
+    /// From 0 to 255; higher is sooner, where the queue has priorities.
     package var priority: UInt8?
     /// Seconds since 1970.
     package var timestamp: UInt64?
+    /// The application's own properties, and those that the broker adds.
     package var headers: FieldTable
 
+    /// Properties of which all may be absent.
     package init(
         messageID: String? = nil,
         type: String? = nil,

@@ -16,7 +16,7 @@ extension OutgoingMessage {
             size += length + 1
         }
         guard let headers = properties.headers.encodedSize(depth: 0) else {
-            let reason = "a header's name is over 128 bytes, or its value is nested too deeply"
+            let reason = "a header's name is over 255 bytes, or its value is nested too deeply"
             return RabbitMQError(.invalidMessage, during: "basic.publish", reason)
         }
         guard size + headers <= frameMax else {
@@ -33,7 +33,7 @@ extension FieldTable {
         var size = 4
         for entry in self.entries {
             let name = entry.name.utf8.count
-            guard name <= 128, let value = entry.value.encodedSize(depth: depth + 1) else { return nil }
+            guard name <= 255, let value = entry.value.encodedSize(depth: depth + 1) else { return nil }
             size += 1 + name + value
         }
         return size

@@ -5,7 +5,7 @@ struct PendingPublish {
         case method, header, body(offset: Int)
     }
 
-    let outgoing: OutgoingMessage
+    var outgoing: OutgoingMessage
     let batch: PublishBatch
     let batchID: UInt64
     /// Its place in the batch.

@@ -3,12 +3,15 @@ package import Logging
 
 /// Keeps a connection to the broker: when one is lost it opens the next, for ever.
 package actor RabbitMQClient {
+    /// The loop that serves the connections.
     package nonisolated let loop: EventLoop
+    /// The same loop.
     package nonisolated var unownedExecutor: UnownedSerialExecutor { self.loop.asUnownedSerialExecutor() }
     private let configuration: RabbitMQConfiguration
     private let logger: Logger
     private var backoff = ReconnectBackoff()
 
+    /// A client that is not connected until `run`.
     package init(_ configuration: RabbitMQConfiguration, on loop: EventLoop, logger: Logger) {
         self.configuration = configuration
         self.loop = loop

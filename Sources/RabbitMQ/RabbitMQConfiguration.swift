@@ -24,6 +24,7 @@ package struct RabbitMQConfiguration: Sendable, CustomStringConvertible {
         if let heartbeat = self.url.heartbeat { self.heartbeat = .seconds(heartbeat) }
     }
 
+    /// The address and the user.
     package var description: String {
         let scheme = self.url.usesTLS ? "amqps" : "amqp"
         return "\(scheme)://\(self.url.user)@\(self.url.host):\(self.url.port) vhost \(self.url.virtualHost)"

@@ -69,6 +69,9 @@ extension RabbitMQConnection {
             replyCode: method.reply_code,
             reason
         )
+        // They start with an answer that will not come.
+        let refusedConsumers = self.calls.count { $0.operation == "basic.consume" }
+        self.consumers.removeLast(min(refusedConsumers, self.consumers.count))
         let isOverRequest = !isPublish && !self.calls.isEmpty
         if isOverRequest { self.calls.removeFirst().finish(.failure(refusal)) }
         if wire.isWritable { _ = wire.send(AMQP_CHANNEL_CLOSE_OK_METHOD, amqp_channel_close_ok_t()) }

@@ -15,7 +15,7 @@ extension RabbitMQConnection {
     ) async throws(RabbitMQError) -> String {
         guard self.wire != nil, !self.isClosing else { throw self.closedError(during: "basic.consume") }
         self.lastConsumer += 1
-        let tag = "\(self.configuration.connectionName)-\(self.epoch)-\(self.lastConsumer)"
+        let tag = "consumer-\(self.epoch)-\(self.lastConsumer)"
         self.consumers.append(Consumer(tag: tag, queue: queue, onDelivery: onDelivery))
         self.enqueueCall("basic.qos", answeredBy: AMQP_BASIC_QOS_OK_METHOD) { wire in
             let method = amqp_basic_qos_t(prefetch_size: 0, prefetch_count: prefetch, global: 0)

@@ -17,7 +17,11 @@ extension RabbitMQConnection {
                 wire.releaseBuffers()
             }
         }
-        // The library may hold more frames than the socket shows.
+        self.readLater()
+    }
+
+    /// Reads once others had their turn: the library may hold more frames than the socket shows.
+    func readLater() {
         self.loop.execute { [weak self] in self?.assumeIsolated { $0.readFrames() } }
     }
 

@@ -26,6 +26,7 @@ extension RabbitMQConnection {
             self.end(with: RabbitMQError(status: status, during: "send"))
             return
         }
+        if wire.hasFrames { self.readLater() }
         guard self.requests.isEmpty else { return }
         for waiter in self.drainWaiters { waiter.resume() }
         self.drainWaiters = []

@@ -11,9 +11,13 @@ import Synchronization
 package actor RabbitMQConnection {
     /// The loop that serves the connection.
     package nonisolated let loop: EventLoop
+    /// The same loop.
     package nonisolated var unownedExecutor: UnownedSerialExecutor { self.loop.asUnownedSerialExecutor() }
     /// The number of the connection, unique in this process; delivery tags carry it.
     package nonisolated let epoch: UInt64
+
+    /// What the broker says about itself (`product`, `version`, `capabilities`).
+    package nonisolated let brokerProperties: FieldTable
 
     let configuration: RabbitMQConfiguration
     let logger: Logger
@@ -45,7 +49,7 @@ package actor RabbitMQConnection {
     /// What is added to the broker's delivery number, so that numbers do not recur when the channel is reopened.
     var deliveryOffset: UInt64 = 0
     /// How many acknowledgements came too late or twice, and were dropped.
-    package var droppedAcknowledgements = 0
+    package internal(set) var droppedAcknowledgements = 0
     var isConfirming = false
     var unconfirmed = ConfirmWindow<UnconfirmedPublish>()
     var returnable: [FieldValue: [UInt64]] = [:]
@@ -53,7 +57,7 @@ package actor RabbitMQConnection {
     var lastBatch: UInt64 = 0
 
     /// Whether the broker has asked publishers to wait (an alarm over its memory or disk).
-    package var isBlocked = false
+    package internal(set) var isBlocked = false
     var blockingObserver: (@Sendable (Bool) -> Void)?
 
     private init(
@@ -62,6 +66,7 @@ package actor RabbitMQConnection {
         loop: EventLoop,
         logger: Logger
     ) {
+        self.brokerProperties = wire.brokerProperties
         self.wire = wire
         self.configuration = configuration
         self.loop = loop

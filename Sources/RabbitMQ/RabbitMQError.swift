@@ -10,6 +10,7 @@ package struct RabbitMQError: Error, Sendable, CustomStringConvertible {
         case deadlineExceeded, blocked, frameTooLarge, invalidMessage, cancelled
     }
 
+    /// What kind of failure it is.
     package let code: Code
     /// What was being done, in the words of AMQP (`queue.declare`, `basic.publish`).
     package let operation: String
@@ -17,8 +18,10 @@ package struct RabbitMQError: Error, Sendable, CustomStringConvertible {
     package let replyCode: UInt16?
     /// What the broker or the library said.
     package let message: String
+    /// The error behind it, as the end of the connection is behind `closed`.
     package let underlying: (any Error)?
 
+    /// A failure of that kind.
     package init(
         _ code: Code,
         during operation: String,
@@ -43,6 +46,7 @@ package struct RabbitMQError: Error, Sendable, CustomStringConvertible {
         }
     }
 
+    /// Operation, code, reply code, what was said, and the error behind it.
     package var description: String {
         let reply = self.replyCode.map { " (\($0))" } ?? ""
         let cause = self.underlying.map { ": \($0)" } ?? ""

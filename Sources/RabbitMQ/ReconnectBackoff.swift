@@ -4,6 +4,7 @@ package struct ReconnectBackoff: Sendable {
     private let cap: Duration
     private var attempts = 0
 
+    /// Waits that begin below `base` and never exceed `cap`.
     package init(base: Duration = .milliseconds(250), cap: Duration = .seconds(30)) {
         self.base = base
         self.cap = cap

@@ -38,8 +38,7 @@ extension Wire {
         guard status == AMQP_STATUS_OK.rawValue else {
             throw RabbitMQError(opening: status, during: "connect")
         }
-        let patience = max(Duration.seconds(5), configuration.heartbeat * 2)
-        return Int(crabbitmq_tune_socket(amqp_get_sockfd(state), UInt32(patience.components.seconds * 1000)))
+        return Int(crabbitmq_tune_socket(amqp_get_sockfd(state)))
     }
 
     private static func secureSocket(

@@ -37,6 +37,14 @@ final class Wire {
         amqp_destroy_connection(self.state)
     }
 
+    /// What the broker said about itself at login.
+    var brokerProperties: FieldTable {
+        FieldReader.table(amqp_get_server_properties(self.state).pointee, depth: 0)
+    }
+
+    /// Whether the library has set frames aside while it sent.
+    var hasFrames: Bool { amqp_frames_enqueued(self.state) != 0 }
+
     var isWritable: Bool { crabbitmq_is_writable(self.descriptor) != 0 }
 
     func cork(_ isOn: Bool) { crabbitmq_cork(self.descriptor, isOn ? 1 : 0) }

@@ -6,11 +6,14 @@ enum Python {
         let description: String
     }
 
+    /// One script at a time: an interpreter that loads boto3 keeps a core busy for a second.
+    private static let queue = DispatchQueue(label: "python")
+
     /// What the script prints for `input`, awaited where nobody else is held up by it.
     static func run(_ script: String, input: some Encodable) async throws -> Data {
         let input = try JSONEncoder().encode(input)
         return try await withCheckedThrowingContinuation { continuation in
-            DispatchQueue.global().async {
+            self.queue.async {
                 continuation.resume(with: Result { try self.output(of: script, for: input) })
             }
         }

@@ -167,12 +167,31 @@ struct ConsumingTests {
         await other.close()
     }
 
+    @Test func `a stream is read from its first entry`() async throws {
+        let connection = try await Broker.connect()
+        let queue = "stream-\(UInt64.random(in: 0 ... .max))"
+        try await connection.declareQueue(queue, arguments: ["x-queue-type": "stream"])
+        try await self.publish(3, to: queue, on: connection)
+        let (deliveries, sink) = AsyncStream.makeStream(of: Delivery.self)
+        let offset: FieldTable = ["x-stream-offset": "first"]
+        _ = try await connection.startConsuming(queue, prefetch: 10, arguments: offset) { sink.yield($0) }
+        var bodies: [UInt8] = []
+        for await delivery in deliveries.prefix(3) {
+            bodies += delivery.message.body
+            connection.acknowledge(delivery.tag)
+        }
+        #expect(bodies == [0, 1, 2])
+        try await connection.deleteQueue(queue)
+        await connection.close()
+    }
+
     @Test func `consuming a queue that does not exist is refused`() async throws {
         let connection = try await Broker.connect()
         let error = await #expect(throws: RabbitMQError.self) {
             try await connection.startConsuming("no-such-queue", prefetch: 1) { _ in }
         }
         #expect(error?.code == .notFound)
+        #expect(try await connection.declareQueue("", exclusive: true).messages == 0)
         await connection.close()
     }
 

@@ -7,6 +7,7 @@ import Testing
 struct RabbitMQConnectionTests {
     @Test func `a message is published, consumed and acknowledged`() async throws {
         let connection = try await Broker.connect()
+        #expect(connection.brokerProperties["product"] == "RabbitMQ")
         let queue = try await connection.declareQueue("", durable: false, exclusive: true).name
         let (deliveries, sink) = AsyncStream.makeStream(of: Delivery.self)
         _ = try await connection.startConsuming(queue, prefetch: 10) { sink.yield($0) }

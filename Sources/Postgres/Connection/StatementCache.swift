@@ -1,0 +1,48 @@
+/// Which statements one session has prepared, by their text.
+///
+/// The preparation travels with the first execution. Until the server has confirmed it, other requests cannot
+/// rely on it, since the first may fail before it gets there; they send the text.
+struct StatementCache {
+    /// How a statement is to be sent.
+    enum Plan: Equatable {
+        case prepared(name: String)
+        case prepare(name: String)
+        case direct
+    }
+
+    private struct Entry {
+        let name: String
+        /// The request that carries the preparation; nil once the server has confirmed it.
+        var preparing: Int?
+    }
+
+    private let capacity: Int
+    private var entries: [String: Entry] = [:]
+    private var lastName = 0
+
+    init(capacity: Int) {
+        self.capacity = capacity
+    }
+
+    /// Decides for one statement of a request.
+    mutating func plan(for text: String, in request: Int) -> Plan {
+        if let entry = self.entries[text] {
+            let isUsable = entry.preparing == nil || entry.preparing == request
+            return isUsable ? .prepared(name: entry.name) : .direct
+        }
+        guard self.entries.count < self.capacity else { return .direct }
+        self.lastName += 1
+        let entry = Entry(name: "s\(self.lastName)", preparing: request)
+        self.entries[text] = entry
+        return .prepare(name: entry.name)
+    }
+
+    /// The server has prepared the statement, or has not.
+    mutating func settle(_ text: String, isPrepared: Bool) {
+        if isPrepared {
+            self.entries[text]?.preparing = nil
+        } else {
+            self.entries[text] = nil
+        }
+    }
+}

@@ -1,0 +1,22 @@
+/// One step of the schema: SQL that is applied once, in a transaction of its own.
+package struct Migration: Equatable, Sendable {
+    /// The place in the order of all steps.
+    package let version: Int
+    /// What it is called.
+    package let name: String
+    /// One or several statements, without `BEGIN` and `COMMIT`.
+    package let sql: String
+
+    package init(version: Int, name: String, sql: String) {
+        self.version = version
+        self.name = name
+        self.sql = sql
+    }
+
+    /// Takes version and name from a file name such as `0001_ledger.sql`; nil for one of another form.
+    package init?(fileName: String, sql: String) {
+        let parts = fileName.split(separator: "_", maxSplits: 1)
+        guard parts.count == 2, let version = Int(parts[0]), parts[1].hasSuffix(".sql") else { return nil }
+        self.init(version: version, name: String(parts[1].dropLast(4)), sql: sql)
+    }
+}

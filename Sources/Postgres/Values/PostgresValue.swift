@@ -1,0 +1,46 @@
+/// A bound parameter, in the form in which it travels to the server.
+///
+/// The server infers its type from the statement; where it cannot, the statement says so: `\(count)::bigint`.
+package struct PostgresValue: Sendable {
+    enum Storage {
+        case null
+        case text(String)
+        case binary([UInt8])
+    }
+
+    let storage: Storage
+
+    private init(_ storage: Storage) {
+        self.storage = storage
+    }
+
+    /// SQL's null.
+    package static let null = PostgresValue(.null)
+
+    /// A value in the text form of its type.
+    package static func text(_ text: String) -> PostgresValue {
+        PostgresValue(.text(text))
+    }
+
+    /// A document for a `json` or `jsonb` column, as text.
+    package static func json(_ document: String) -> PostgresValue {
+        PostgresValue(.text(document))
+    }
+
+    /// Bytes for a `bytea`, as they are.
+    package static func bytes(_ bytes: [UInt8]) -> PostgresValue {
+        PostgresValue(.binary(bytes))
+    }
+
+    /// Whether this is text with a NUL in it, which the server cannot store and C would cut short.
+    var hasNUL: Bool {
+        guard case .text(let text) = self.storage else { return false }
+        return text.hasNUL
+    }
+}
+
+extension String {
+    var hasNUL: Bool {
+        self.utf8.withContiguousStorageIfAvailable { $0.contains(0) } ?? self.utf8.contains(0)
+    }
+}

@@ -39,8 +39,16 @@ let package = Package(
         ),
         .target(name: "HTTP", dependencies: ["CCurl"], swiftSettings: settings),
         .target(name: "AWS", dependencies: ["HTTP", crypto, log], swiftSettings: memorySafe),
-        .target(name: "Jobs", dependencies: ["RabbitMQ"], swiftSettings: memorySafe),
-        .testTarget(name: "JobsTests", dependencies: ["Jobs", "RabbitMQ"], swiftSettings: settings),
+        .target(
+            name: "Jobs",
+            dependencies: ["EventLoops", "Postgres", "RabbitMQ", log],
+            swiftSettings: memorySafe
+        ),
+        .testTarget(
+            name: "JobsTests",
+            dependencies: ["Jobs", "Postgres", "RabbitMQ"],
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "RabbitMQTests",
             dependencies: ["RabbitMQ", "EventLoops", log],

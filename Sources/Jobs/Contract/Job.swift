@@ -1,0 +1,39 @@
+package import Logging
+
+/// One job, as its handler sees it.
+package struct Job<Payload: Sendable>: Sendable {
+    package let id: JobID
+    package let kind: JobKind
+    package let payload: Payload
+    package let context: JobContext
+
+    package init(id: JobID, kind: JobKind, payload: Payload, context: JobContext) {
+        self.id = id
+        self.kind = kind
+        self.payload = payload
+        self.context = context
+    }
+}
+
+/// What surrounds one try of a job.
+package struct JobContext: Sendable {
+    /// Which try this is, counted from 1; snoozes and interruptions are none.
+    package let attempt: Int
+
+    /// When the handler is cancelled.
+    ///
+    /// Calls must end before it.
+    package let deadline: ContinuousClock.Instant
+
+    /// Carries the job's id and kind.
+    package let logger: Logger
+
+    package init(attempt: Int, deadline: ContinuousClock.Instant, logger: Logger) {
+        self.attempt = attempt
+        self.deadline = deadline
+        self.logger = logger
+    }
+
+    /// What is left until the deadline; never negative.
+    package var remaining: Duration { max(.zero, ContinuousClock.now.duration(to: self.deadline)) }
+}

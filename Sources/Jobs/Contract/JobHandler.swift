@@ -1,0 +1,43 @@
+package import Postgres
+
+/// The code for one kind of job that acts outside PostgreSQL.
+///
+/// Each call it makes must be idempotent by construction, since a job whose worker dies runs again: a token or a
+/// name derived from the job's id, or a look-up by tag first.
+package protocol JobHandler: Sendable {
+    associatedtype Payload: Decodable & Sendable
+
+    static var kind: JobKind { get }
+
+    /// How long one try may take before it is cancelled; `nil` for the worker's default.
+    var deadline: Duration? { get }
+
+    /// What no two running jobs may touch at once, such as `disk:alice/home`; `nil` if nothing.
+    func exclusiveKey(for payload: Payload) -> String?
+
+    /// Does the work with no transaction open. Throws only surprises, which the fault table judges.
+    func act(on job: Job<Payload>) async throws -> Fate
+}
+
+extension JobHandler {
+    package var deadline: Duration? { nil }
+    package func exclusiveKey(for payload: Payload) -> String? { nil }
+}
+
+/// The code for one kind of job that only writes rows.
+///
+/// A fresh job of this kind travels to PostgreSQL as one pipelined round trip, ledger and event included. Its
+/// statements therefore fail, with a constraint violation, where they must not take effect; `resolve` then looks
+/// at what is there and decides.
+package protocol RowJobHandler: Sendable {
+    associatedtype Payload: Decodable & Sendable
+
+    static var kind: JobKind { get }
+
+    /// The statements to run and the event to publish, without looking at anything.
+    func record(_ job: Job<Payload>) -> Success
+
+    /// Decides what a constraint violation means for the job. Reads only.
+    func resolve(_ conflict: PostgresError, of job: Job<Payload>, in database: PostgresPool) async throws
+        -> Fate
+}

@@ -167,8 +167,15 @@ extension EventLoop {
             self.runReadyJobs()
             self.endTurn()
             self.lateness.report(.nanoseconds(clinux_monotonic_nanoseconds() - turnStart))
-            if isStopped && !self.hasWork { return }
+            if isStopped && !self.hasWork { return self.letGo() }
         }
+    }
+
+    /// Drops what will never be called, and whatever it holds.
+    private func letGo() {
+        self.timers = TimerHeap()
+        self.watches = [:]
+        self.turnEndActions = []
     }
 
     private var hasWork: Bool { !self.ready.isEmpty || !self.readyActions.isEmpty }

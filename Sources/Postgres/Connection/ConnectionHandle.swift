@@ -12,9 +12,7 @@ struct ConnectionHandle: ~Copyable, @unchecked Sendable {
     private let notices: NoticeLog
     private var parameters = ParameterBuffer()
 
-    /// Connects.
-    ///
-    /// Blocks: name look-up, handshake and password hashing all happen inside.
+    /// Connects, and blocks: name look-up, handshake and password hashing all happen inside.
     init(connecting parameters: ConnectionParameters, logger: Logger) throws(PostgresError) {
         self.notices = NoticeLog(logger: logger)
         self.connection = parameters.withCStrings { PQconnectdbParams($0, $1, 1) }
@@ -55,9 +53,7 @@ struct ConnectionHandle: ~Copyable, @unchecked Sendable {
         }
     }
 
-    /// The next result; nil between the results of two statements.
-    ///
-    /// Ask only when not busy.
+    /// The next result; nil between the results of two statements; ask only when not busy.
     func nextResult() -> ResultHandle? { PQgetResult(self.connection).map(ResultHandle.init) }
 
     /// The next notification that has arrived.
@@ -95,9 +91,7 @@ struct ConnectionHandle: ~Copyable, @unchecked Sendable {
     /// Ends a group of statements that fail together, and sends all that is queued.
     func sync() -> Bool { PQpipelineSync(self.connection) == 1 }
 
-    /// Sends text of several statements, for which pipeline mode has to be left.
-    ///
-    /// Nothing may be under way.
+    /// Sends text of several statements, for which pipeline mode has to be left; nothing may be under way.
     func executeScript(_ text: String) -> Bool {
         PQexitPipelineMode(self.connection) == 1 && PQsendQuery(self.connection, text) == 1
     }

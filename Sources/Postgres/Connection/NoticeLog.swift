@@ -9,9 +9,7 @@ final class NoticeLog: Sendable {
         self.logger = logger
     }
 
-    /// Makes libpq report here.
-    ///
-    /// The log must outlive the connection.
+    /// Makes libpq report here; the log must outlive the connection.
     func attach(to connection: OpaquePointer) {
         PQsetNoticeReceiver(
             connection,

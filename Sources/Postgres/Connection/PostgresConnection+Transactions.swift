@@ -1,11 +1,14 @@
 extension PostgresConnection {
-    /// Runs `body` in a transaction: commits when it returns, unless it has committed already, and rolls back when it
-    /// throws.
+    /// Runs `body` in a transaction, which ends with it.
+    ///
+    /// Commits when `body` returns, unless it has committed already, and rolls back when it throws.
     ///
     /// - Parameters:
     ///   - options: The isolation, and whether writing is refused.
     ///   - limit: How long the whole transaction may take; the configuration's deadline if not given.
     ///   - body: What to do; it runs where the caller runs.
+    /// - Returns: What `body` returns.
+    /// - Throws: What `body` throws, or a `PostgresError` about the connection or the commit.
     package nonisolated func transaction<R>(
         _ options: TransactionOptions = TransactionOptions(),
         within limit: Duration? = nil,

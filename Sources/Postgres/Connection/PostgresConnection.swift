@@ -12,9 +12,7 @@ package actor PostgresConnection {
     nonisolated let loop: EventLoop
     nonisolated let configuration: PostgresConfiguration
     package nonisolated var unownedExecutor: UnownedSerialExecutor { self.loop.asUnownedSerialExecutor() }
-    /// What other sessions say on the channels listened to; ends with the connection.
-    ///
-    /// The newest 1,024 are kept.
+    /// What other sessions say on the channels listened to; ends with the connection, keeps the newest 1,024.
     package nonisolated let notifications: AsyncStream<PostgresNotification>
     /// Whether the connection has ended.
     package private(set) var isClosed = false
@@ -44,9 +42,7 @@ package actor PostgresConnection {
         )
     }
 
-    /// Runs one statement.
-    ///
-    /// - Parameter limit: How long the call may take; the configuration's deadline if not given.
+    /// Runs one statement; without a limit, the configuration's deadline holds.
     package func run(_ statement: SQL, within limit: Duration? = nil) async throws(PostgresError)
         -> PostgresResult
     {
@@ -285,9 +281,7 @@ extension PostgresConnection {
         self.watch?.update(for: isAllOut ? .reading : .readingAndWriting)
     }
 
-    /// Ends what has taken too long; with it the connection.
-    ///
-    /// Returns the next deadline.
+    /// Ends what has taken too long, with it the connection, and returns the next deadline.
     private func checkDeadlines() -> Instant? {
         let now = ContinuousClock.now
         if let late = self.inFlight.first(where: { $0.deadline <= now }) {

@@ -22,7 +22,7 @@ final class Request {
     private var continuation: CheckedContinuation<Outcome, Never>?
     private var isFinished = false
     private(set) var error: PostgresError?
-    /// The command of the last result, as the server names it.
+    /// For a commit, the command of the last result as the server names it.
     private(set) var lastCommand: String?
     private var steps: [Step] = []
     private var results: [PostgresResult] = []
@@ -50,7 +50,7 @@ final class Request {
         switch step {
         case .prepare(let sql): return (sql.text, isSuccess)
         case .execute(_, let isAnswered):
-            if isSuccess { self.lastCommand = result.command }
+            if isSuccess && self.mustCommit { self.lastCommand = result.command }
             if isSuccess && isAnswered { self.results.append(PostgresResult(result)) }
             return nil
         case nil: return nil

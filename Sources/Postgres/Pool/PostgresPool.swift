@@ -34,8 +34,7 @@ package actor PostgresPool {
 
     /// Runs one statement on any connection.
     ///
-    /// - Parameter limit: How long the call may take, waiting for a connection included; the configuration's deadline
-    ///   if not given.
+    /// The limit, or else the configuration's deadline, holds for the wait for a connection too.
     package func run(_ statement: SQL, within limit: Duration? = nil) async throws(PostgresError)
         -> PostgresResult
     {
@@ -53,16 +52,18 @@ package actor PostgresPool {
         try await self.execute(statements, operation: "pipeline", within: limit)
     }
 
-    /// Runs `body` in a transaction: commits when it returns, unless it has committed already, and rolls
-    /// back when it throws.
+    /// Runs `body` in a transaction, which ends with it.
     ///
-    /// Inside, this pool refuses to be used: all goes through the transaction.
+    /// Commits when `body` returns, unless it has committed already, and rolls back when it throws. Inside, this pool
+    /// refuses to be used: all goes through the transaction.
     ///
     /// - Parameters:
     ///   - options: The isolation, and whether writing is refused.
     ///   - limit: How long the whole may take, waiting for a connection included; the configuration's deadline if not
     ///     given.
     ///   - body: What to do; it runs where the caller runs.
+    /// - Returns: What `body` returns.
+    /// - Throws: What `body` throws, or a `PostgresError` about the connection or the commit.
     package nonisolated func transaction<R>(
         _ options: TransactionOptions = TransactionOptions(),
         within limit: Duration? = nil,
@@ -80,11 +81,13 @@ package actor PostgresPool {
         }
     }
 
-    /// Lends a connection to `body`.
+    /// Lends a connection to `body`; what it leaves in the session, others will find there.
     ///
-    /// What it leaves in the session, others will find there.
-    ///
-    /// - Parameter limit: How long to wait for a connection; the configuration's deadline if not given.
+    /// - Parameters:
+    ///   - limit: How long to wait for a connection; the configuration's deadline if not given.
+    ///   - body: What to do; it runs where the caller runs.
+    /// - Returns: What `body` returns.
+    /// - Throws: What `body` throws, or a `PostgresError` if no connection was to be had.
     package nonisolated func withConnection<R>(
         within limit: Duration? = nil,
         _ body: (PostgresConnection) async throws -> R
@@ -110,8 +113,7 @@ package actor PostgresPool {
         return statistics
     }
 
-    /// Refuses new callers and those that wait, closes what is idle, and returns when the last connection in use has
-    /// come back.
+    /// Refuses new callers and those that wait, closes what is idle, and returns when the last connection is back.
     package func close() async {
         let (idle, waiters) = self.state.close()
         self.trimTimer?.cancel()
@@ -214,9 +216,7 @@ extension PostgresPool {
         waiter.end(with: .failure(error))
     }
 
-    /// Sends away who has waited too long.
-    ///
-    /// Returns the next deadline.
+    /// Sends away who has waited too long, and returns the next deadline.
     private func checkDeadlines() -> Instant? {
         let now = ContinuousClock.now
         for (id, waiter) in self.waiters where waiter.deadline <= now {

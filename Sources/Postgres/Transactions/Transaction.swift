@@ -24,8 +24,8 @@ package struct Transaction: Sendable {
 
     /// Runs statements in one round trip; results in their order.
     ///
-    /// The first failure is thrown, and leaves the transaction, or the savepoint, fit for nothing but
-    /// rolling back.
+    /// The first failure is thrown, and leaves the
+    /// transaction, or the savepoint, fit for nothing but rolling back.
     @discardableResult
     package func pipeline(
         _ statements: [SQL],
@@ -39,9 +39,7 @@ package struct Transaction: Sendable {
         )
     }
 
-    /// Runs the last statements and commits, in one round trip.
-    ///
-    /// The transaction has ended then.
+    /// Runs the last statements and commits, in one round trip; the transaction has ended then.
     @discardableResult
     package func commit(after statements: [SQL]) async throws(PostgresError) -> [PostgresResult] {
         try await self.connection.commit(self, after: statements)

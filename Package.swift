@@ -59,9 +59,21 @@ let package = Package(
             dependencies: ["EventLoops", "Postgres"],
             swiftSettings: settings
         ),
+        .target(
+            name: "HTTPPeers",
+            path: "Tests/HTTPTests/Peers",
+            exclude: ["scripted.py"],
+            swiftSettings: settings,
+        ),
+        .testTarget(
+            name: "HTTPTests",
+            dependencies: ["HTTP", "HTTPPeers"],
+            exclude: ["Peers"],
+            swiftSettings: settings,
+        ),
         .testTarget(
             name: "AWSTests",
-            dependencies: ["AWS", "HTTP", crypto, log],
+            dependencies: ["AWS", "HTTP", "HTTPPeers", crypto, log],
             exclude: ["Peers"],
             swiftSettings: settings,
         ),

@@ -15,7 +15,7 @@ extension AWSClient {
     func attempt<Output: Sendable>(
         _ request: AWSRequest,
         deadline: ContinuousClock.Instant,
-        decode: @escaping @Sendable (HTTPResponse) throws(XMLError) -> Output
+        decode: @escaping @Sendable (HTTPResponse) throws(MalformedAnswer) -> Output
     ) async -> Result<Output, AttemptFailure> {
         var used: AWSCredentials?
         do throws(AWSError) {
@@ -102,7 +102,7 @@ extension AWSClient {
             return AWSError(response, operation: request.operation)
         }
         guard request.operation.service == .s3, request.method != .get, !response.body.isEmpty,
-            ErrorBody(response.body).code != nil
+            ErrorBody(response).code != nil
         else { return nil }
         var error = AWSError(response, operation: request.operation)
         if error.code == .other { error.code = .transient }
@@ -113,17 +113,17 @@ extension AWSClient {
     private func read<Output: Sendable>(
         _ response: HTTPResponse,
         to operation: AWSOperation,
-        _ decode: @escaping @Sendable (HTTPResponse) throws(XMLError) -> Output
+        _ decode: @escaping @Sendable (HTTPResponse) throws(MalformedAnswer) -> Output
     ) async throws(AWSError) -> Output {
-        let work: @Sendable () -> Result<Output, XMLError> = {
-            Result { () throws(XMLError) in try decode(response) }
+        let work: @Sendable () -> Result<Output, MalformedAnswer> = {
+            Result { () throws(MalformedAnswer) in try decode(response) }
         }
         let isLarge = response.body.count > 64 << 10
         let result =
             isLarge
             ? await withTaskExecutorPreference(globalConcurrentExecutor) { work() }
             : work()
-        do throws(XMLError) {
+        do throws(MalformedAnswer) {
             return try result.get()
         } catch {
             throw AWSError(error, response, operation: operation)

@@ -15,10 +15,10 @@ extension AWSClient {
         _ operation: AWSOperation,
         _ parameters: FormParameters,
         deadline: ContinuousClock.Instant,
-        decode: @escaping @Sendable (XMLNode) throws(XMLError) -> Output
+        decode: @escaping @Sendable (XMLNode) throws(MalformedAnswer) -> Output
     ) async throws(AWSError) -> Output {
         let request = AWSRequest(form: operation, parameters)
-        return try await self.xml(request, deadline: deadline) { root throws(XMLError) in
+        return try await self.xml(request, deadline: deadline) { root throws(MalformedAnswer) in
             try decode(root.child("\(operation.name)Result") ?? root)
         }
     }
@@ -27,9 +27,9 @@ extension AWSClient {
     func xml<Output: Sendable>(
         _ request: AWSRequest,
         deadline: ContinuousClock.Instant,
-        decode: @escaping @Sendable (XMLNode) throws(XMLError) -> Output
+        decode: @escaping @Sendable (XMLNode) throws(MalformedAnswer) -> Output
     ) async throws(AWSError) -> Output {
-        try await self.send(request, deadline: deadline) { response throws(XMLError) in
+        try await self.send(request, deadline: deadline) { response throws(MalformedAnswer) in
             try decode(try XMLNode(document: response.body))
         }
     }
@@ -40,7 +40,7 @@ extension AWSClient {
         _ parameters: FormParameters,
         list: String,
         deadline: ContinuousClock.Instant,
-        decode: @escaping @Sendable (XMLNode) throws(XMLError) -> Item
+        decode: @escaping @Sendable (XMLNode) throws(MalformedAnswer) -> Item
     ) async throws(AWSError) -> [Item] {
         try await self.pages(
             operation,
@@ -58,7 +58,7 @@ extension AWSClient {
         _ parameters: FormParameters,
         list: String,
         deadline: ContinuousClock.Instant,
-        decode: @escaping @Sendable (XMLNode) throws(XMLError) -> Item
+        decode: @escaping @Sendable (XMLNode) throws(MalformedAnswer) -> Item
     ) async throws(AWSError) -> [Item] {
         try await self.pages(
             operation,
@@ -84,20 +84,20 @@ extension AWSClient {
     }
 
     /// An empty page with a token is legal; a missing or empty token ends; a token that comes again is an error.
-    private func pages<Item: Sendable>(
+    func pages<Item: Sendable>(
         _ operation: AWSOperation,
         _ parameters: FormParameters,
         list: String,
         token: (request: String, response: String),
         deadline: ContinuousClock.Instant,
-        decode: @escaping @Sendable (XMLNode) throws(XMLError) -> Item
+        decode: @escaping @Sendable (XMLNode) throws(MalformedAnswer) -> Item
     ) async throws(AWSError) -> [Item] {
         var parameters = parameters
         var items: [Item] = []
         var seen: Set<String> = []
         while true {
             let page = try await self.form(operation, parameters, deadline: deadline) {
-                node throws(XMLError) in
+                node throws(MalformedAnswer) in
                 (items: try node.list(list).map(decode), next: node[token.response]?.trimmingXMLSpace ?? "")
             }
             items += page.items

@@ -45,7 +45,7 @@ package final class AWSClient: Sendable {
     func send<Output: Sendable>(
         _ request: AWSRequest,
         deadline: ContinuousClock.Instant,
-        decode: @escaping @Sendable (HTTPResponse) throws(XMLError) -> Output
+        decode: @escaping @Sendable (HTTPResponse) throws(MalformedAnswer) -> Output
     ) async throws(AWSError) -> Output {
         var state = RetryState(request.operation, self.configuration.retries)
         while true {
@@ -73,7 +73,7 @@ package final class AWSClient: Sendable {
         case .giveUp:
             throw error
         case .refreshCredentials:
-            await self.credentials.discard(failure.credentials)
+            self.credentials.discard(failure.credentials)
         case .correctClock(let offset):
             self.logger.warning("clock differs from that of AWS", metadata: ["aws.clock-offset": "\(offset)"])
             self.pacing.setClockOffset(of: self.endpoint(of: request).authority, to: offset)
@@ -109,7 +109,11 @@ package final class AWSClient: Sendable {
         try await self.pause(
             wait,
             before: deadline,
-            orThrow: AWSError.cancelled(operation)
+            orThrow: AWSError(
+                code: .deadlineExceeded,
+                operation: operation.label,
+                message: "its turn comes too late"
+            )
         )
     }
 
@@ -124,10 +128,11 @@ package final class AWSClient: Sendable {
             error.retryAfter = max(delay, error.retryAfter ?? .zero)
             throw error
         }
+        let operation = error.operation
         do {
             try await self.configuration.retries.pause(delay)
         } catch {
-            throw AWSError(code: .cancelled, operation: "aws.pause", message: "the task was cancelled")
+            throw AWSError(code: .cancelled, operation: operation, message: "the task was cancelled")
         }
     }
 }

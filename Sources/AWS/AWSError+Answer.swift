@@ -3,7 +3,7 @@ import HTTP
 extension AWSError {
     /// The error that an answer with a bad status holds.
     init(_ response: HTTPResponse, operation: AWSOperation) {
-        let body = ErrorBody(response.body)
+        let body = ErrorBody(response)
         let status = response.status
         var code = Code(awsCode: body.code, status: status)
         // Some of these may have been carried out; 503 says that the request was not taken.
@@ -32,7 +32,7 @@ extension AWSError {
     }
 
     /// An answer that cannot be read; what it answered may have been carried out.
-    init(_ error: XMLError, _ response: HTTPResponse, operation: AWSOperation) {
+    init(_ error: MalformedAnswer, _ response: HTTPResponse, operation: AWSOperation) {
         self.init(
             code: operation.effect == .write ? .unknownOutcome : .malformedResponse,
             operation: operation.label,

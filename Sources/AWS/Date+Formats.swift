@@ -1,14 +1,6 @@
 import FoundationEssentials
 
 extension Date {
-    /// ISO 8601 as AWS writes it: UTC as `Z` or an offset, any number of digits after the second.
-    init?(iso8601 text: String) {
-        let hasFraction = text.contains(".")
-        let style = Date.ISO8601FormatStyle(includingFractionalSeconds: hasFraction)
-        guard let date = try? Date(text, strategy: style) else { return nil }
-        self = date
-    }
-
     /// The time of a signature, such as `20150830T123600Z`.
     var signatureTime: String {
         let parts = self.utcParts
@@ -38,7 +30,7 @@ extension Date {
     }
 
     /// The proleptic Gregorian calendar; years count from March, so that the leap day comes last.
-    private static func daysSinceEpoch(year: Int, month: Int, day: Int) -> Int {
+    static func daysSinceEpoch(year: Int, month: Int, day: Int) -> Int {
         let year = month <= 2 ? year - 1 : year
         let era = (year >= 0 ? year : year - 399) / 400
         let yearOfEra = year - era * 400

@@ -1,3 +1,6 @@
+import Foundation
+import HTTP
+
 /// The body of an answer with a bad status, in any of the shapes that the services use, or in none.
 struct ErrorBody {
     private(set) var code: String?
@@ -5,7 +8,23 @@ struct ErrorBody {
     private(set) var messages: [String] = []
     private(set) var requestID: String?
 
-    init(_ body: [UInt8]) {
+    init(_ response: HTTPResponse) {
+        if let type = response.headers["x-amzn-ErrorType"] {
+            self.init(type: type, json: response.body)
+        } else {
+            self.init(xml: response.body)
+        }
+    }
+
+    /// The error type ends at a colon, which a URL follows, and begins after a `#`, which a namespace precedes.
+    private init(type: String, json: [UInt8]) {
+        let word = type.prefix { $0 != ":" }
+        self.code = word.split(separator: "#").last.map { String($0) }
+        self.message = (try? JSONDecoder().decode(JSONMessage.self, from: Data(json)))?.message
+            .map(Self.withoutSecrets)
+    }
+
+    private init(xml body: [UInt8]) {
         guard let root = try? XMLNode(document: body), root.name.lowercased() != "html" else { return }
         self.requestID = root["RequestID"] ?? root["RequestId"]
         if root.name == "InvalidChangeBatch" {
@@ -26,6 +45,10 @@ struct ErrorBody {
         let start = bytes.indices.first { bytes[$0...].starts(with: marker) } ?? bytes.endIndex
         return String(decoding: bytes[..<min(start, 2048)], as: UTF8.self).trimmingXMLSpace
     }
+}
+
+private struct JSONMessage: Decodable {
+    let message: String?
 }
 
 extension XMLNode {

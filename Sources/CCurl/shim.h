@@ -1,9 +1,10 @@
 #ifndef GPUDEV_CCURL_SHIM_H
 #define GPUDEV_CCURL_SHIM_H
 
-// libcurl's setters are variadic, which Swift cannot call: one function for each type of argument.
+// libcurl's setters are variadic, and Swift calls no variadic function: here is one for each type of argument.
 
 #include <curl/curl.h>
+#include <sys/prctl.h>
 
 /// Numbers and switches.
 static inline CURLcode ccurl_set_long(CURL *handle, CURLoption option, long value) {
@@ -61,5 +62,8 @@ static inline CURLcode ccurl_get_pointer(CURL *handle, CURLINFO info, void **val
 
 /// The union member of a message, which Swift does not see through.
 static inline CURLcode ccurl_message_result(const CURLMsg *message) { return message->data.result; }
+
+/// The name that debuggers show for the calling thread; variadic as well.
+static inline void ccurl_name_this_thread(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
 
 #endif

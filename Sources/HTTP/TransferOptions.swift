@@ -12,7 +12,7 @@ struct TransferOptions {
     }
 
     mutating func set(_ configuration: HTTPClientConfiguration) {
-        // Without it a resolver that times out raises SIGALRM.
+        // Signals belong to the process: no SIGALRM for slow names, no change of what SIGPIPE does.
         self.set(CURLOPT_NOSIGNAL, 1)
         self.set(CURLOPT_PROTOCOLS_STR, "http,https")
         self.set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))

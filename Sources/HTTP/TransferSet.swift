@@ -25,6 +25,7 @@ final class TransferSet {
 
     func start(_ order: TransferOrder) {
         guard order.limit > .zero else { return order.fail(.timedOut, "no time was left") }
+        guard order.request.hasHTTPScheme else { return order.fail(.invalidURL, "the URL is not of HTTP") }
         guard order.request.hasCleanHeaders else {
             return order.fail(.other, "a header field has a character that it must not have")
         }
@@ -93,6 +94,12 @@ final class TransferSet {
 }
 
 extension HTTPRequest {
+    /// libcurl would guess at a URL without a scheme.
+    fileprivate var hasHTTPScheme: Bool {
+        let scheme = self.url.prefix(8).lowercased()
+        return scheme.hasPrefix("http://") || scheme.hasPrefix("https://")
+    }
+
     /// Line breaks and NUL would let a value become a field of its own.
     fileprivate var hasCleanHeaders: Bool {
         self.headers.allSatisfy { field in

@@ -98,8 +98,18 @@ private final class StartBox {
 private func runThread(_ context: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
     guard let context else { return nil }
     let box = Unmanaged<StartBox>.fromOpaque(context).takeRetainedValue()
+    prepareThread()
     box.thread.run(box.configuration)
     return nil
+}
+
+/// TLS writes to closed sockets raise SIGPIPE, which would end the process; held back, they are errors.
+private func prepareThread() {
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    sigaddset(&signals, SIGPIPE)
+    pthread_sigmask(SIG_BLOCK, &signals, nil)
+    ccurl_name_this_thread("http")
 }
 
 /// Once a process, before any handle.

@@ -1,5 +1,6 @@
 import AWS
 import Foundation
+import HTTPPeers
 import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct S3AndSTSClientTests {

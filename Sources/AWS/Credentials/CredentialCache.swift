@@ -1,21 +1,17 @@
 import FoundationEssentials
 import Logging
+import Synchronization
 
-/// The credentials in use, renewed ahead of their expiry. At most one renewal runs at a time; none that fails is
-/// the last.
+/// The credentials in use, renewed ahead of their expiry.
 ///
-/// With less than 15 minutes left one caller renews while the others go on with the old keys, and a failure only
-/// means another try a little later. With less than 10 minutes left everybody waits for the renewal; keys that have
-/// not expired are used even so if it fails.
-actor CredentialCache {
+/// At most one renewal runs at a time; none that fails is the last. With less than 15 minutes left one caller renews
+/// while the others go on with the old keys, and a failure only means another try a little later. With less than 10
+/// minutes left everybody waits for the renewal; keys that have not expired are used even so if it fails.
+final class CredentialCache: Sendable {
     private let provider: any CredentialProvider
     private let now: @Sendable () -> Date
     private let logger: Logger
-    private var known: AWSCredentials?
-    private var nextAdvisoryRenewal: Date = .distantPast
-    private var renewal: Task<Void, Never>?
-    private var waiters: [UInt64: CheckedContinuation<Result<AWSCredentials, AWSError>, Never>] = [:]
-    private var lastWaiter: UInt64 = 0
+    private let state = Mutex(CredentialState())
 
     init(_ provider: any CredentialProvider, now: @escaping @Sendable () -> Date, logger: Logger) {
         self.provider = provider
@@ -25,51 +21,61 @@ actor CredentialCache {
 
     /// Keys to sign with now.
     func current(deadline: ContinuousClock.Instant) async throws(AWSError) -> AWSCredentials {
-        guard let known else { return try await self.renewed(deadline) }
-        guard let expiration = known.expiration else { return known }
-        let left = expiration.timeIntervalSince(self.now())
-        if left > 15 * 60 { return known }
-        if left > 10 * 60 {
-            guard self.renewal == nil, self.now() >= self.nextAdvisoryRenewal else { return known }
-            self.nextAdvisoryRenewal = self.now().addingTimeInterval(.random(in: 30...60))
-        }
-        do throws(AWSError) {
-            return try await self.renewed(deadline)
-        } catch {
-            guard error.code != .cancelled, expiration > self.now() else { throw error }
-            self.logger.warning(
-                "credentials could not be renewed",
-                metadata: ["error.description": "\(error)"]
-            )
+        let now = self.now()
+        let need = self.state.withLock { $0.need(at: now, nextTryIn: .random(in: 30...60)) }
+        switch need {
+        case .none(let known):
             return known
+        case .renewal(let old):
+            return try await self.renewed(insteadOf: old, deadline)
         }
     }
 
     /// AWS has refused these keys; unless others have come since, the next caller asks for new ones.
     func discard(_ refused: AWSCredentials?) {
-        if refused == self.known { self.known = nil }
+        self.state.withLock { $0.discard(refused) }
     }
 
-    /// The outcome of the renewal under way, or of a new one; waiting ends when the task is cancelled.
-    private func renewed(_ deadline: ContinuousClock.Instant) async throws(AWSError) -> AWSCredentials {
-        self.lastWaiter += 1
-        let id = self.lastWaiter
-        let result = await withTaskCancellationHandler {
+    private func renewed(
+        insteadOf old: AWSCredentials?,
+        _ deadline: ContinuousClock.Instant
+    ) async throws(AWSError) -> AWSCredentials {
+        do throws(AWSError) {
+            return try await self.outcome(deadline).get()
+        } catch {
+            guard error.code != .cancelled, let old, let end = old.expiration, end > self.now() else {
+                throw error
+            }
+            self.logger.warning(
+                "credentials could not be renewed",
+                metadata: ["error.description": "\(error)"]
+            )
+            return old
+        }
+    }
+
+    /// The outcome of the renewal under way, or of a new one; cancellation and deadline end the wait alone.
+    ///
+    /// The renewal belongs to all who wait, so it runs in a task of its own, with a deadline of its own, and
+    /// outlives the first of them.
+    private func outcome(_ deadline: ContinuousClock.Instant) async -> Result<AWSCredentials, AWSError> {
+        let id = self.state.withLock { $0.newWaiter() }
+        let alarm = Task {
+            try await Task.sleep(until: deadline, clock: .continuous)
+            self.giveUp(id, .deadlineExceeded, "no credentials came in time")
+        }
+        defer { alarm.cancel() }
+        return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                self.waiters[id] = continuation
-                if Task.isCancelled { self.cancel(id) }
-                self.startRenewal()
+                let isFirst = self.state.withLock { $0.wait(id, continuation) }
+                if isFirst { Task { self.finish(with: await self.ask()) } }
+                // Either may have come before there was anybody to tell.
+                if Task.isCancelled { self.giveUp(id, .cancelled, "the task was cancelled") }
+                if deadline.remaining <= .zero { self.giveUp(id, .deadlineExceeded, "no time was left") }
             }
         } onCancel: {
-            Task { await self.cancel(id) }
+            self.giveUp(id, .cancelled, "the task was cancelled")
         }
-        return try result.get()
-    }
-
-    /// The renewal belongs to all who wait, so that it has a deadline of its own and outlives the first of them.
-    private func startRenewal() {
-        guard self.renewal == nil else { return }
-        self.renewal = Task { self.finish(with: await self.ask()) }
     }
 
     private func ask() async -> Result<AWSCredentials, AWSError> {
@@ -84,17 +90,13 @@ actor CredentialCache {
     }
 
     private func finish(with result: Result<AWSCredentials, AWSError>) {
-        self.renewal = nil
-        if case .success(let credentials) = result { self.known = credentials }
-        for waiter in self.waiters.values { waiter.resume(returning: result) }
-        self.waiters.removeAll()
+        for waiter in self.state.withLock({ $0.finish(with: result) }) { waiter.resume(returning: result) }
     }
 
-    private func cancel(_ id: UInt64) {
-        self.waiters.removeValue(forKey: id)?.resume(
-            returning: .failure(
-                AWSError(code: .cancelled, operation: "aws.credentials", message: "the task was cancelled")
-            )
+    private func giveUp(_ id: UInt64, _ code: AWSError.Code, _ message: String) {
+        let waiter = self.state.withLock { $0.remove(id) }
+        waiter?.resume(
+            returning: .failure(AWSError(code: code, operation: "aws.credentials", message: message))
         )
     }
 }

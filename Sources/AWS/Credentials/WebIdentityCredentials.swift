@@ -48,8 +48,11 @@ struct WebIdentityCredentials: CredentialProvider {
         parameters.add("RoleSessionName", self.sessionName)
         parameters.add("WebIdentityToken", try readToken(path, for: "web identity"))
         let operation = AWSOperation(.sts, "AssumeRoleWithWebIdentity", .read, isSigned: false)
-        return try await self.sts.form(operation, parameters, deadline: deadline) { node throws(XMLError) in
-            guard let keys = node.child("Credentials") else { throw XMLError("no Credentials in the answer") }
+        return try await self.sts.form(operation, parameters, deadline: deadline) {
+            node throws(MalformedAnswer) in
+            guard let keys = node.child("Credentials") else {
+                throw MalformedAnswer("no Credentials in the answer")
+            }
             return AWSCredentials(
                 accessKeyID: try keys.text("AccessKeyId"),
                 secretAccessKey: try keys.text("SecretAccessKey"),

@@ -48,7 +48,7 @@ extension EC2Client {
         parameters.add("TagSpecification.1.Tag", tags.merging([Self.operationTag: operation]) { $1 })
         do throws(AWSError) {
             return try await self.client.form(.createSnapshot, parameters, deadline: deadline) {
-                node throws(XMLError) in try Snapshot(node)
+                node throws(MalformedAnswer) in try Snapshot(node)
             }
         } catch {
             var error = error
@@ -86,7 +86,7 @@ extension EC2Client {
             parameters,
             list: "snapshotSet",
             deadline: deadline
-        ) { node throws(XMLError) in try Snapshot(node) }
+        ) { node throws(MalformedAnswer) in try Snapshot(node) }
     }
 }
 

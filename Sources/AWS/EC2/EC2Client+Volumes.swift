@@ -35,7 +35,7 @@ extension EC2Client {
             parameters,
             list: "volumeSet",
             deadline: deadline
-        ) { node throws(XMLError) in try Volume(node) }
+        ) { node throws(MalformedAnswer) in try Volume(node) }
     }
 
     /// Makes a volume once for each `operation` and `generation`, however often it is called.
@@ -142,7 +142,7 @@ extension EC2Client {
         parameters.add("TagSpecification.1.ResourceType", "volume")
         parameters.add("TagSpecification.1.Tag", tags)
         return try await self.client.form(.createVolume, parameters, deadline: deadline) {
-            node throws(XMLError) in try Volume(node)
+            node throws(MalformedAnswer) in try Volume(node)
         }
     }
 
@@ -157,7 +157,7 @@ extension EC2Client {
             parameters,
             list: "volumeSet",
             deadline: deadline
-        ) { node throws(XMLError) in try Volume(node) }
+        ) { node throws(MalformedAnswer) in try Volume(node) }
     }
 
     /// One unknown id fails the whole call: drops those that the message names, or halves until it is found.

@@ -18,6 +18,27 @@ package struct Snapshot: Sendable, Identifiable {
     /// EC2's words for how far it is, such as `42%`.
     package let progress: String
     package let tags: Tags
+
+    /// A snapshot from its parts.
+    package init(
+        id: SnapshotID,
+        volumeID: VolumeID,
+        state: State,
+        startTime: Date,
+        volumeSize: Int,
+        description: String = "",
+        progress: String = "",
+        tags: Tags = [:]
+    ) {
+        self.id = id
+        self.volumeID = volumeID
+        self.state = state
+        self.startTime = startTime
+        self.volumeSize = volumeSize
+        self.description = description
+        self.progress = progress
+        self.tags = tags
+    }
 }
 
 extension Snapshot.State {

@@ -19,6 +19,27 @@ package struct Volume: Sendable, Identifiable {
     package let snapshotID: SnapshotID?
     package let tags: Tags
 
+    /// A volume from its parts.
+    package init(
+        id: VolumeID,
+        size: Int,
+        state: State,
+        availabilityZone: String,
+        createTime: Date,
+        attachments: [VolumeAttachment] = [],
+        snapshotID: SnapshotID? = nil,
+        tags: Tags = [:]
+    ) {
+        self.id = id
+        self.size = size
+        self.state = state
+        self.availabilityZone = availabilityZone
+        self.createTime = createTime
+        self.attachments = attachments
+        self.snapshotID = snapshotID
+        self.tags = tags
+    }
+
     /// Whether an instance has the volume, or is about to have or lose it.
     package var isAttached: Bool { self.attachments.contains { $0.state != .detached } }
 }

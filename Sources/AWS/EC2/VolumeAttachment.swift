@@ -10,6 +10,13 @@ package struct VolumeAttachment: Sendable, Hashable {
     package let state: State
     /// The device on the instance, such as `/dev/sdf`.
     package let device: String
+
+    /// An attachment from its parts.
+    package init(instanceID: InstanceID, state: State, device: String) {
+        self.instanceID = instanceID
+        self.state = state
+        self.device = device
+    }
 }
 
 extension VolumeAttachment.State {

@@ -1,5 +1,5 @@
 extension Volume {
-    init(_ node: XMLNode) throws(XMLError) {
+    init(_ node: XMLNode) throws(MalformedAnswer) {
         self.init(
             id: VolumeID(rawValue: try node.text("volumeId")),
             size: try node.integer("size"),
@@ -25,7 +25,7 @@ extension VolumeAttachment {
 }
 
 extension Snapshot {
-    init(_ node: XMLNode) throws(XMLError) {
+    init(_ node: XMLNode) throws(MalformedAnswer) {
         self.init(
             id: SnapshotID(rawValue: try node.text("snapshotId")),
             volumeID: VolumeID(rawValue: try node.text("volumeId")),

@@ -12,7 +12,7 @@ extension ELBv2Client {
             parameters,
             list: "Rules",
             deadline: deadline
-        ) { node throws(XMLError) in try ListenerRule(node) }
+        ) { node throws(MalformedAnswer) in try ListenerRule(node) }
     }
 
     /// Makes a rule that forwards requests for `host` to a target group.
@@ -34,7 +34,7 @@ extension ELBv2Client {
         parameters.add(host: host, group: group)
         parameters.add("Tags", tags, prefix: "member.")
         return try await self.client.form(.createRule, parameters, deadline: deadline) {
-            node throws(XMLError) in try node.firstRule()
+            node throws(MalformedAnswer) in try node.firstRule()
         }
     }
 
@@ -49,7 +49,7 @@ extension ELBv2Client {
         parameters.add("RuleArn", id.rawValue)
         parameters.add(host: host, group: group)
         return try await self.client.form(.modifyRule, parameters, deadline: deadline) {
-            node throws(XMLError) in try node.firstRule()
+            node throws(MalformedAnswer) in try node.firstRule()
         }
     }
 
@@ -78,8 +78,8 @@ extension FormParameters {
 }
 
 extension XMLNode {
-    fileprivate func firstRule() throws(XMLError) -> ListenerRule {
-        guard let node = self.list("Rules").first else { throw XMLError("no rule in Rules") }
+    fileprivate func firstRule() throws(MalformedAnswer) -> ListenerRule {
+        guard let node = self.list("Rules").first else { throw MalformedAnswer("no rule in Rules") }
         return try ListenerRule(node)
     }
 }

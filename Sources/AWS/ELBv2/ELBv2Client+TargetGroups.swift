@@ -17,7 +17,7 @@ extension ELBv2Client {
         parameters.add(settings.healthCheck)
         parameters.add("Tags", tags, prefix: "member.")
         return try await self.client.form(.createTargetGroup, parameters, deadline: deadline) {
-            node throws(XMLError) in try node.firstTargetGroup()
+            node throws(MalformedAnswer) in try node.firstTargetGroup()
         }
     }
 
@@ -52,7 +52,7 @@ extension ELBv2Client {
             parameters,
             list: "TargetGroups",
             deadline: deadline
-        ) { node throws(XMLError) in try TargetGroup(node) }
+        ) { node throws(MalformedAnswer) in try TargetGroup(node) }
     }
 
     /// Changes the health check; port, protocol, VPC and target type of a group can never change.
@@ -89,7 +89,7 @@ extension ELBv2Client {
     ) async throws(AWSError) -> TargetGroup? {
         try await self.client.unlessAbsent(["TargetGroupNotFound"]) { () throws(AWSError) in
             try await self.client.form(.describeTargetGroups, parameters, deadline: deadline) {
-                node throws(XMLError) in try node.firstTargetGroup()
+                node throws(MalformedAnswer) in try node.firstTargetGroup()
             }
         }
     }
@@ -108,9 +108,9 @@ extension FormParameters {
 }
 
 extension XMLNode {
-    fileprivate func firstTargetGroup() throws(XMLError) -> TargetGroup {
+    fileprivate func firstTargetGroup() throws(MalformedAnswer) -> TargetGroup {
         guard let node = self.list("TargetGroups").first else {
-            throw XMLError("no target group in TargetGroups")
+            throw MalformedAnswer("no target group in TargetGroups")
         }
         return try TargetGroup(node)
     }

@@ -35,8 +35,10 @@ extension ELBv2Client {
         deadline: ContinuousClock.Instant = .inThirtySeconds
     ) async throws(AWSError) -> [TargetHealth] {
         try await self.client.form(.describeTargetHealth, Self.parameters(group, []), deadline: deadline) {
-            node throws(XMLError) in
-            try node.list("TargetHealthDescriptions").map { node throws(XMLError) in try TargetHealth(node) }
+            node throws(MalformedAnswer) in
+            try node.list("TargetHealthDescriptions").map { node throws(MalformedAnswer) in
+                try TargetHealth(node)
+            }
         }
     }
 

@@ -21,8 +21,8 @@ package struct ELBv2Client: Sendable {
             let some = resources[start..<min(start + 20, resources.count)]
             parameters.add("ResourceArns", some.map(\.rawValue), prefix: "member.")
             let page = try await self.client.form(.describeTags, parameters, deadline: deadline) {
-                node throws(XMLError) in
-                try node.list("TagDescriptions").map { description throws(XMLError) in
+                node throws(MalformedAnswer) in
+                try node.list("TagDescriptions").map { description throws(MalformedAnswer) in
                     (ResourceARN(rawValue: try description.text("ResourceArn")), try description.tags("Tags"))
                 }
             }

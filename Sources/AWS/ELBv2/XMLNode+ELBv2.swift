@@ -1,5 +1,5 @@
 extension TargetGroup {
-    init(_ node: XMLNode) throws(XMLError) {
+    init(_ node: XMLNode) throws(MalformedAnswer) {
         self.init(
             id: ResourceARN(rawValue: try node.text("TargetGroupArn")),
             name: try node.text("TargetGroupName"),
@@ -14,7 +14,7 @@ extension TargetGroup {
 }
 
 extension HealthCheck {
-    init(_ node: XMLNode) throws(XMLError) {
+    init(_ node: XMLNode) throws(MalformedAnswer) {
         self.init(
             path: node["HealthCheckPath"] ?? "",
             interval: .seconds(try node.integerIfPresent("HealthCheckIntervalSeconds") ?? 0),
@@ -27,8 +27,10 @@ extension HealthCheck {
 }
 
 extension TargetHealth {
-    init(_ node: XMLNode) throws(XMLError) {
-        guard let target = node.child("Target") else { throw XMLError("a target health has no Target") }
+    init(_ node: XMLNode) throws(MalformedAnswer) {
+        guard let target = node.child("Target") else {
+            throw MalformedAnswer("a target health has no Target")
+        }
         self.init(
             target: LoadBalancerTarget(
                 instanceID: InstanceID(rawValue: try target.text("Id")),
@@ -40,7 +42,7 @@ extension TargetHealth {
 }
 
 extension ListenerRule {
-    init(_ node: XMLNode) throws(XMLError) {
+    init(_ node: XMLNode) throws(MalformedAnswer) {
         self.init(
             id: ResourceARN(rawValue: try node.text("RuleArn")),
             priority: node["Priority"].flatMap { Int($0) },

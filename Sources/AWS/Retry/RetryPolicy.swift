@@ -6,6 +6,8 @@ struct RetryPolicy: Sendable {
     /// A number from 0 to 1.
     var random: @Sendable () -> Double = { Double.random(in: 0...1) }
     var longestPause: Duration = .seconds(20)
+    /// If AWS asks for a longer pause, the job had better come back later than hold its worker.
+    var longestRequestedPause: Duration = .seconds(5)
 
     /// The most tries of one call, the first included.
     func attempts(for effect: AWSOperation.Effect) -> Int { effect == .read ? 4 : 3 }

@@ -31,7 +31,9 @@ struct RetryState: Sendable {
         switch error.code {
         case .throttled, .transient, .malformedResponse:
             self.failures += 1
-            guard self.failures < self.policy.attempts(for: self.operation.effect) else { return .giveUp }
+            guard self.failures < self.policy.attempts(for: self.operation.effect),
+                error.retryAfter ?? .zero <= self.policy.longestRequestedPause
+            else { return .giveUp }
             return .pause(self.policy.delay(afterAttempt: self.failures, error))
         case .credentials:
             return self.nextForCredentials(error, skew)

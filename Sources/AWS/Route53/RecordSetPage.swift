@@ -18,8 +18,10 @@ struct RecordSetPage: Sendable {
     let sets: [RecordSet]
     let next: Start?
 
-    init(_ node: XMLNode) throws(XMLError) {
-        self.sets = try node.list("ResourceRecordSets").map { set throws(XMLError) in try RecordSet(set) }
+    init(_ node: XMLNode) throws(MalformedAnswer) {
+        self.sets = try node.list("ResourceRecordSets").map { set throws(MalformedAnswer) in
+            try RecordSet(set)
+        }
         guard node["IsTruncated"] == "true" else {
             self.next = nil
             return
@@ -33,12 +35,13 @@ struct RecordSetPage: Sendable {
 }
 
 extension RecordSet {
-    init(_ node: XMLNode) throws(XMLError) {
+    init(_ node: XMLNode) throws(MalformedAnswer) {
         self.init(
             name: RecordSet.normalized(try node.text("Name")),
             type: RecordType(rawValue: try node.text("Type")),
             timeToLive: try node.integerIfPresent("TTL"),
-            values: try node.list("ResourceRecords").map { record throws(XMLError) in try record.text("Value")
+            values: try node.list("ResourceRecords").map { record throws(MalformedAnswer) in
+                try record.text("Value")
             },
             setIdentifier: node["SetIdentifier"],
             isAlias: node.child("AliasTarget") != nil
@@ -47,8 +50,10 @@ extension RecordSet {
 }
 
 extension ChangeInfo {
-    init(_ node: XMLNode) throws(XMLError) {
-        guard let info = node.child("ChangeInfo") else { throw XMLError("no ChangeInfo in \(node.name)") }
+    init(_ node: XMLNode) throws(MalformedAnswer) {
+        guard let info = node.child("ChangeInfo") else {
+            throw MalformedAnswer("no ChangeInfo in \(node.name)")
+        }
         let id = try info.text("Id")
         self.init(
             id: id.hasPrefix("/change/") ? String(id.dropFirst(8)) : id,

@@ -70,7 +70,7 @@ package struct Route53Client: Sendable {
             headers: [("Content-Type", "text/xml")],
             body: Array(RecordChange.batchXML(changes, comment: comment).utf8)
         )
-        return try await self.client.xml(request, deadline: deadline) { node throws(XMLError) in
+        return try await self.client.xml(request, deadline: deadline) { node throws(MalformedAnswer) in
             try ChangeInfo(node)
         }
     }
@@ -85,7 +85,7 @@ package struct Route53Client: Sendable {
             method: .get,
             path: ["2013-04-01", "change", id]
         )
-        return try await self.client.xml(request, deadline: deadline) { node throws(XMLError) in
+        return try await self.client.xml(request, deadline: deadline) { node throws(MalformedAnswer) in
             try ChangeInfo(node)
         }
     }
@@ -107,7 +107,8 @@ package struct Route53Client: Sendable {
                 path: ["2013-04-01", "hostedzone", zone.rawValue, "rrset"],
                 query: start.query
             )
-            let page = try await self.client.xml(request, deadline: deadline) { node throws(XMLError) in
+            let page = try await self.client.xml(request, deadline: deadline) {
+                node throws(MalformedAnswer) in
                 try RecordSetPage(node)
             }
             sets += page.sets

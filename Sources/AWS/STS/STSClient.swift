@@ -13,7 +13,7 @@ package struct STSClient: Sendable {
     ) async throws(AWSError) -> CallerIdentity {
         let operation = AWSOperation(.sts, "GetCallerIdentity", .read)
         return try await self.client.form(operation, FormParameters(), deadline: deadline) {
-            node throws(XMLError) in
+            node throws(MalformedAnswer) in
             CallerIdentity(
                 account: try node.text("Account"),
                 arn: try node.text("Arn"),

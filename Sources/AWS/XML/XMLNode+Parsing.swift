@@ -3,16 +3,17 @@ import FoundationXML
 
 extension XMLNode {
     /// Reads a document: UTF-8, no document type (and so no entities of its own), at most 64 elements deep.
-    init(document bytes: [UInt8]) throws(XMLError) {
-        guard !bytes.hasDocumentType else { throw XMLError("the document has a DOCTYPE") }
+    init(document bytes: [UInt8]) throws(MalformedAnswer) {
+        guard !bytes.hasDocumentType else { throw MalformedAnswer("the document has a DOCTYPE") }
         let builder = XMLTreeBuilder()
         let parser = XMLParser(data: Data(bytes))
         parser.delegate = builder
         parser.shouldResolveExternalEntities = false
         let isWellFormed = parser.parse()
         if let refusal = builder.refusal { throw refusal }
-        guard isWellFormed, let root = builder.root else {
-            throw XMLError("no well-formed XML, line \(parser.lineNumber) of \(bytes.count) bytes")
+        // It is satisfied with what comes before the end of the root, but notes what follows.
+        guard isWellFormed, parser.parserError == nil, let root = builder.root else {
+            throw MalformedAnswer("no well-formed XML, line \(parser.lineNumber) of \(bytes.count) bytes")
         }
         self = root
     }
@@ -21,7 +22,7 @@ extension XMLNode {
 /// Builds the tree as the parser calls.
 private final class XMLTreeBuilder: NSObject, XMLParserDelegate {
     private(set) var root: XMLNode?
-    private(set) var refusal: XMLError?
+    private(set) var refusal: MalformedAnswer?
     private var open: [XMLNode] = []
 
     func parser(
@@ -31,10 +32,9 @@ private final class XMLTreeBuilder: NSObject, XMLParserDelegate {
         qualifiedName: String?,
         attributes: [String: String]
     ) {
+        guard self.root == nil else { return self.refuse("the document goes on after its root", parser) }
         guard self.open.count < 64 else {
-            self.refusal = XMLError("the document is more than 64 elements deep")
-            parser.abortParsing()
-            return
+            return self.refuse("the document is more than 64 elements deep", parser)
         }
         let localName = elementName.split(separator: ":").last.map { String($0) } ?? elementName
         self.open.append(XMLNode(name: localName))
@@ -61,6 +61,11 @@ private final class XMLTreeBuilder: NSObject, XMLParserDelegate {
         } else {
             self.open[self.open.count - 1].children.append(node)
         }
+    }
+
+    private func refuse(_ reason: String, _ parser: XMLParser) {
+        self.refusal = MalformedAnswer(reason)
+        parser.abortParsing()
     }
 }
 

@@ -14,8 +14,8 @@ struct XMLNode: Sendable, Equatable {
     subscript(name: String) -> String? { self.child(name)?.text }
 
     /// The text of an element that must be there.
-    func text(_ name: String) throws(XMLError) -> String {
-        guard let text = self[name] else { throw XMLError("\(self.name) has no \(name)") }
+    func text(_ name: String) throws(MalformedAnswer) -> String {
+        guard let text = self[name] else { throw MalformedAnswer("\(self.name) has no \(name)") }
         return text
     }
 
@@ -23,32 +23,34 @@ struct XMLNode: Sendable, Equatable {
     func list(_ name: String) -> [XMLNode] { self.child(name)?.children ?? [] }
 
     /// A whole number that must be there; white space around it is allowed.
-    func integer(_ name: String) throws(XMLError) -> Int {
+    func integer(_ name: String) throws(MalformedAnswer) -> Int {
         let text = try self.text(name)
         guard let value = Int(text.trimmingXMLSpace) else {
-            throw XMLError("\(name) is no number: \(text.prefix(40))")
+            throw MalformedAnswer("\(name) is no number: \(text.prefix(40))")
         }
         return value
     }
 
     /// A whole number, or nil if the element is absent or empty.
-    func integerIfPresent(_ name: String) throws(XMLError) -> Int? {
+    func integerIfPresent(_ name: String) throws(MalformedAnswer) -> Int? {
         guard let text = self[name], !text.trimmingXMLSpace.isEmpty else { return nil }
         return try self.integer(name)
     }
 
     /// ISO 8601 with any number of digits after the second.
-    func date(_ name: String) throws(XMLError) -> Date {
+    func date(_ name: String) throws(MalformedAnswer) -> Date {
         let text = try self.text(name).trimmingXMLSpace
-        guard let date = Date(iso8601: text) else { throw XMLError("\(name) is no time: \(text.prefix(40))") }
+        guard let date = Date(iso8601: text) else {
+            throw MalformedAnswer("\(name) is no time: \(text.prefix(40))")
+        }
         return date
     }
 
     /// Tags as lists of key and value, in either letter case.
-    func tags(_ name: String) throws(XMLError) -> Tags {
+    func tags(_ name: String) throws(MalformedAnswer) -> Tags {
         var tags: Tags = [:]
         for item in self.list(name) {
-            guard let key = item["key"] ?? item["Key"] else { throw XMLError("a tag has no key") }
+            guard let key = item["key"] ?? item["Key"] else { throw MalformedAnswer("a tag has no key") }
             tags[key] = item["value"] ?? item["Value"] ?? ""
         }
         return tags

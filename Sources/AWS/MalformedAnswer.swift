@@ -1,5 +1,5 @@
 /// Why an answer could not be read as what was expected.
-struct XMLError: Error, CustomStringConvertible {
+struct MalformedAnswer: Error, CustomStringConvertible {
     let description: String
 
     init(_ description: String) {

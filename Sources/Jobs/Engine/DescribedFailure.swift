@@ -1,0 +1,8 @@
+/// An error of a client that says whether another try of the job may help.
+package protocol DescribedFailure: Error {
+    /// A short word, such as AWS's `UnauthorizedOperation`.
+    var failureCode: String { get }
+
+    /// Whether the same call may succeed later.
+    var isWorthAnotherTry: Bool { get }
+}

@@ -1,0 +1,33 @@
+/// One start of a job that this worker holds.
+package struct Claim: Sendable {
+    package let job: JobID
+
+    /// Which start since the last fate, counted from 1.
+    let start: Int
+
+    /// The tries that have ended before.
+    let attempts: Int
+
+    /// How often the job has died before.
+    let deaths: Int
+
+    /// How often it has been snoozed.
+    let snoozes: Int
+
+    /// How long it has been snoozing, since the first time.
+    let waited: Duration
+
+    /// The number of the try that this start is.
+    var attempt: Int { self.attempts + 1 }
+}
+
+/// What the ledger says to a worker that wants to start a job.
+enum ClaimOutcome: Sendable {
+    case claimed(Claim)
+
+    /// Succeeded, dead or cancelled; nothing is left to do.
+    case finished(state: String)
+
+    /// Someone else is at it, or holds what it needs alone.
+    case busy
+}

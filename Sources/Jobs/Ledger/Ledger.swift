@@ -1,0 +1,137 @@
+package import Postgres
+
+/// The statements on `job_ledger`, by which a job happens once.
+struct Ledger: Sendable {
+    let pool: PostgresPool
+    let worker: WorkerIdentity
+
+    /// Takes the job if nobody else has it and it is not finished.
+    ///
+    /// The claim may be lost in a crash of PostgreSQL, which costs a repeat and never a job: it need not wait for the
+    /// disk. A claim is free when its time is up or when its holder's advisory lock can be had, because then the
+    /// holder is dead. The same worker takes its own claim again without counting a start.
+    func claim(
+        _ envelope: Envelope,
+        for duration: Duration,
+        exclusiveKey: String?,
+    ) async throws(PostgresError) -> ClaimOutcome {
+        do {
+            return try await self.tryToClaim(envelope, for: duration, exclusiveKey: exclusiveKey)
+        } catch  where error.constraint == "job_ledger_exclusive_key" {
+            guard try await self.freeDeadHolders(of: exclusiveKey) else { return .busy }
+        }
+        do {
+            return try await self.tryToClaim(envelope, for: duration, exclusiveKey: exclusiveKey)
+        } catch  where error.constraint == "job_ledger_exclusive_key" {
+            return .busy
+        }
+    }
+
+    private func tryToClaim(
+        _ envelope: Envelope,
+        for duration: Duration,
+        exclusiveKey: String?,
+    ) async throws(PostgresError) -> ClaimOutcome {
+        let results = try await self.pool.pipeline([
+            "SELECT set_config('synchronous_commit', 'off', true)",
+            """
+            INSERT INTO job_ledger AS l
+                (job_id, kind, state, starts, replays, worker, holder, claimed_until, exclusive_key)
+            VALUES (\(envelope.id), \(envelope.kind.name), 'running', 1, \(envelope.replayCount),
+                \(self.worker.name), \(self.worker.lock), now() + \(duration.milliseconds)::bigint * interval '1 ms',
+                \(exclusiveKey))
+            ON CONFLICT (job_id) DO UPDATE SET
+                state = 'running', kind = excluded.kind,
+                starts = l.starts + (l.holder IS DISTINCT FROM excluded.holder)::integer,
+                replays = greatest(l.replays, excluded.replays),
+                worker = excluded.worker, holder = excluded.holder,
+                claimed_until = excluded.claimed_until, exclusive_key = excluded.exclusive_key, finished_at = NULL
+            WHERE l.state = 'waiting'
+                OR (l.state = 'dead' AND excluded.replays > l.replays)
+                OR (l.state = 'running' AND (l.holder = excluded.holder OR l.claimed_until < now()
+                    OR pg_try_advisory_xact_lock_shared(l.holder)))
+            RETURNING starts, attempts, deaths, snoozes,
+                coalesce((extract(epoch FROM now() - waiting_since) * 1000)::bigint, 0) AS waited
+            """,
+            "SELECT state FROM job_ledger WHERE job_id = \(envelope.id)",
+        ])
+        if let row = results[1].rows.first { return .claimed(try Claim(envelope.id, row)) }
+        let state: String = try results[2].rows.first?.read("state") ?? "running"
+        return state == "running" ? .busy : .finished(state: state)
+    }
+
+    /// Lets the jobs of dead workers go that hold `key`; their messages come back by themselves.
+    private func freeDeadHolders(of key: String?) async throws(PostgresError) -> Bool {
+        let result = try await self.pool.run(
+            """
+            UPDATE job_ledger SET state = 'waiting', holder = NULL, claimed_until = NULL
+            WHERE exclusive_key = \(key) AND state = 'running'
+                AND (claimed_until < now() OR pg_try_advisory_xact_lock_shared(holder))
+            """
+        )
+        return result.affectedRows > 0
+    }
+
+    /// Gives the claim back as if the job had not been started.
+    func release(_ claim: Claim) async throws(PostgresError) {
+        _ = try await self.pool.run(
+            """
+            UPDATE job_ledger SET state = 'waiting', starts = starts - 1, holder = NULL, claimed_until = NULL
+            WHERE job_id = \(claim.job) AND state = 'running' AND holder = \(self.worker.lock)
+                AND starts = \(claim.start)
+            """
+        )
+    }
+
+    /// Moves the job to `state`, on condition that this start still holds it; else the transaction fails.
+    func settle(_ claim: Claim, as state: String, usesAttempt: Bool, because reason: Reason? = nil) -> SQL {
+        """
+        SELECT settle_job(\(claim.job)::uuid, \(self.worker.lock)::bigint, \(claim.start)::integer, \(state)::text,
+            \(usesAttempt)::boolean, \(reason?.code)::text, \(reason?.message)::text)
+        """
+    }
+
+    /// A failed try, for `jobs show`.
+    func failedAttempt(of claim: Claim, fate: String, because reason: Reason, tookFor duration: Duration)
+        -> SQL
+    {
+        """
+        INSERT INTO job_attempts (job_id, attempt, started_at, fate, code, error)
+        VALUES (\(claim.job), \(claim.attempt), now() - \(duration.milliseconds)::bigint * interval '1 ms',
+            \(fate), \(reason.code), \(reason.message))
+        """
+    }
+
+    /// The whole life of a fresh job that only writes rows; fails where the job has a row already.
+    func succeedAtOnce(_ envelope: Envelope) -> SQL {
+        """
+        INSERT INTO job_ledger (job_id, kind, state, attempts, starts, worker, finished_at)
+        VALUES (\(envelope.id), \(envelope.kind.name), 'succeeded', 1, 1, \(self.worker.name), now())
+        """
+    }
+}
+
+extension Claim {
+    fileprivate init(_ job: JobID, _ row: PostgresRow) throws(PostgresError) {
+        self.job = job
+        self.start = try row.read("starts")
+        self.attempts = try row.read("attempts")
+        self.deaths = try row.read("deaths")
+        self.snoozes = try row.read("snoozes")
+        self.waited = .milliseconds(try row.read("waited", as: Int.self))
+    }
+}
+
+extension JobID: PostgresBindable {
+    package var postgresValue: PostgresValue { self.uuid.postgresValue }
+}
+
+extension PostgresError {
+    /// Whether another worker has taken over the job (SQLSTATE GW001, raised by `settle_job`).
+    var isClaimLost: Bool { self.sqlState == "GW001" }
+}
+
+extension Duration {
+    /// In whole milliseconds, rounded down.
+    var milliseconds: Int { Int(self / .milliseconds(1)) }
+}

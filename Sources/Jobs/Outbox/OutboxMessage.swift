@@ -1,0 +1,104 @@
+import FoundationEssentials
+import Postgres
+import RabbitMQ
+
+/// A message on its way into the outbox or out of it.
+struct OutboxMessage: Sendable {
+    /// The exchange, without the prefix of its name.
+    enum Destination: String, PostgresBindable, PostgresReadable {
+        case jobs, events, dead
+    }
+
+    let destination: Destination
+    let routingKey: String
+    let message: Message
+
+    /// The header by which the relay knows a message again that the broker returns.
+    static let idHeader = "x-outbox-id"
+
+    /// What the broker or the relay has added on the way, and what must not be carried along.
+    private static let headersOfTransport = [
+        idHeader, "x-publish-id", "x-delivery-count", "x-acquired-count",
+    ]
+
+    init(to destination: Destination, routingKey: String, _ message: Message) {
+        self.destination = destination
+        self.routingKey = routingKey
+        self.message = message
+    }
+
+    /// The statement that puts the message into the outbox, due after `delay`.
+    func insertion(after delay: Duration = .zero) throws -> SQL {
+        let properties = self.message.properties
+        var headers = properties.headers
+        for name in Self.headersOfTransport { headers[name] = nil }
+        let rest = OtherProperties(properties)
+        return """
+            INSERT INTO outbox (available_at, destination, routing_key, message_id, type, content_type,
+                correlation_id, headers, properties, body)
+            VALUES (now() + \(delay.milliseconds)::bigint * interval '1 ms', \(self.destination),
+                \(self.routingKey), \(properties.messageID), \(properties.type), \(properties.contentType),
+                \(properties.correlationID), \(headers.isEmpty ? nil : try StoredHeaders.json(headers))::jsonb,
+                \(try rest.json)::jsonb, \(self.message.body))
+            """
+    }
+
+    /// Reads a row of the outbox.
+    init(_ row: PostgresRow) throws {
+        var properties = MessageProperties()
+        try OtherProperties(json: row.readOptional("properties")).restore(to: &properties)
+        properties.messageID = try row.readOptional("message_id")
+        properties.type = try row.readOptional("type")
+        properties.contentType = try row.readOptional("content_type")
+        properties.correlationID = try row.readOptional("correlation_id")
+        properties.deliveryMode = 2
+        if let headers: String = try row.readOptional("headers") {
+            properties.headers = try StoredHeaders.table(fromJSON: headers)
+        }
+        self.init(
+            to: try row.read("destination"),
+            routingKey: try row.read("routing_key"),
+            Message(properties: properties, body: try row.read("body"))
+        )
+    }
+}
+
+/// The properties that few messages have.
+private struct OtherProperties: Codable {
+    var contentEncoding: String?
+    var replyTo: String?
+    var appID: String?
+    var clusterID: String?
+    var priority: UInt8?
+    var timestamp: UInt64?
+
+    init(_ properties: MessageProperties) {
+        self.contentEncoding = properties.contentEncoding
+        self.replyTo = properties.replyTo
+        self.appID = properties.appID
+        self.clusterID = properties.clusterID
+        self.priority = properties.priority
+        self.timestamp = properties.timestamp
+    }
+
+    init(json: String?) throws {
+        self = try JSONDecoder().decode(Self.self, from: Data((json ?? "{}").utf8))
+    }
+
+    /// Nothing if there is nothing to keep.
+    var json: String? {
+        get throws {
+            let text = String(decoding: try JSONEncoder().encode(self), as: UTF8.self)
+            return text == "{}" ? nil : text
+        }
+    }
+
+    func restore(to properties: inout MessageProperties) {
+        properties.contentEncoding = self.contentEncoding
+        properties.replyTo = self.replyTo
+        properties.appID = self.appID
+        properties.clusterID = self.clusterID
+        properties.priority = self.priority
+        properties.timestamp = self.timestamp
+    }
+}

@@ -1,0 +1,48 @@
+import Testing
+
+@testable import AWS
+
+@Suite struct PacingTests {
+    @Test func `a burst goes at once, then one by one`() {
+        let start = ContinuousClock.now
+        var bucket = TokenBucket(.ec2Mutate, now: start)
+        let burst = (1...10).map { _ in bucket.reserve(at: start, within: .zero) }
+        #expect(burst == Array(repeating: .zero, count: 10))
+        let waits = (1...3).map { _ in bucket.reserve(at: start, within: .seconds(10))?.inSeconds ?? -1 }
+        #expect(zip(waits, [1.0 / 3, 2.0 / 3, 1]).allSatisfy { abs($0 - $1) < 1e-6 })
+        let tooLate = bucket.reserve(at: start, within: .seconds(1))
+        let later = bucket.reserve(at: start.advanced(by: .seconds(2)), within: .zero)
+        #expect(tooLate == nil && later == .zero)
+    }
+
+    @Test func `throttling halves the rate, success brings it back`() {
+        let start = ContinuousClock.now
+        var bucket = TokenBucket(.ec2Describe, now: start)
+        bucket.slowDown()
+        bucket.slowDown()
+        #expect(bucket.rate == 2.5)
+        for _ in 1...100 { bucket.slowDown() }
+        #expect(bucket.rate > 0.3)
+        for _ in 1...20 { bucket.speedUp() }
+        #expect(bucket.rate == 10)
+    }
+
+    @Test func `retries stop when most calls fail, and come back with success`() {
+        var budget = RetryBudget()
+        let error = AWSError(code: .transient, operation: "ec2.X", message: "", status: 503)
+        let paid = (1...101).map { _ in budget.pay(for: error) }
+        #expect(paid == Array(repeating: true, count: 100) + [false])
+        for _ in 1...5 { budget.refill(afterRetry: false) }
+        let paidAgain = budget.pay(for: error)
+        #expect(paidAgain)
+    }
+
+    @Test func `filters are literal`() {
+        var parameters = FormParameters()
+        parameters.add([Filter("tag:a", ["x*?\\y", "ü z"])])
+        #expect(
+            parameters.encoded
+                == "Filter.1.Name=tag%3Aa&Filter.1.Value.1=x%5C%2A%5C%3F%5C%5Cy&Filter.1.Value.2=%C3%BC%20z"
+        )
+    }
+}

@@ -1,0 +1,52 @@
+import Foundation
+import Testing
+
+@testable import AWS
+
+@Suite struct XMLNodeTests {
+    @Test func `entities, character references, CDATA, a byte order mark and prefixes are understood`() throws
+    {
+        let text =
+            "\u{FEFF}<?xml version=\"1.0\"?><!-- <!DOCTYPE --><a:r xmlns:a=\"x\"><v>&amp;&lt;&#13;&#xFC;</v>"
+            + "<w><![CDATA[<!DOCTYPE &amp;]]></w><n> 42\n</n><e/></a:r>"
+        let node = try XMLNode(document: Array(text.utf8))
+        #expect(node.name == "r" && node["v"] == "&<\rü" && node["w"] == "<!DOCTYPE &amp;")
+        #expect(try node.integer("n") == 42)
+        #expect(node.list("e").isEmpty && node.list("absent").isEmpty && node["e"] == "")
+    }
+
+    @Test(arguments: [
+        "", "no xml", "<a>", "<a></b>", "<a/><b/>", "<!DOCTYPE a><a/>",
+        "<?xml version=\"1.0\"?>\n<!-- x --><!DOCTYPE a [<!ENTITY b \"c\">]><a>&b;</a>", "<a>&unknown;</a>",
+        String(repeating: "<a>", count: 100) + String(repeating: "</a>", count: 100),
+    ])
+    func `what is not well-formed, or too deep, or has a document type is refused`(text: String) {
+        #expect(throws: MalformedAnswer.self) { try XMLNode(document: Array(text.utf8)) }
+    }
+
+    @Test(arguments: [
+        ("2025-01-02T03:04:05.000Z", 1_735_787_045.0), ("2025-01-02T03:04:05Z", 1_735_787_045),
+        ("2025-01-02T03:04:05.678901+00:00", 1_735_787_045.678901),
+        ("2025-01-02T05:34:05.5+02:30", 1_735_787_045.5), ("1969-12-31T23:59:59Z", -1),
+    ])
+    func `times are read with any fraction`(text: String, seconds: Double) throws {
+        let date = try #require(Date(iso8601: text))
+        #expect(abs(date.timeIntervalSince1970 - seconds) < 0.001)
+    }
+
+    @Test(arguments: [
+        ("Sun, 06 Nov 1994 08:49:37 GMT", 784_111_777.0), ("Thu, 29 Feb 2024 23:59:59 GMT", 1_709_251_199),
+    ])
+    func `times of headers are read`(text: String, seconds: Double) {
+        #expect(Date(httpDate: text)?.timeIntervalSince1970 == seconds)
+        #expect(Date(httpDate: "yesterday") == nil)
+    }
+
+    @Test(arguments: [
+        (0.0, "19700101T000000Z"), (951_782_400, "20000229T000000Z"), (1_709_251_199.9, "20240229T235959Z"),
+        (-1, "19691231T235959Z"),
+    ])
+    func `times of signatures are written`(seconds: Double, text: String) {
+        #expect(Date(timeIntervalSince1970: seconds).signatureTime == text)
+    }
+}

@@ -1,0 +1,126 @@
+import EventLoops
+import Logging
+import Postgres
+import RabbitMQ
+
+/// Publishes what the outbox holds, and deletes a row only when the broker is answerable for its message.
+///
+/// Every worker runs one, on the relay loop, independent of the jobs. A batch of due rows is locked, skipping those
+/// that another relay is at, published with pipelined confirms, and deleted in the same transaction. Dying anywhere
+/// in between publishes a message again, with the same id. What nobody's queue would take stays, is reported, and is
+/// tried again later.
+actor OutboxRelay {
+    nonisolated let loop: EventLoop
+    nonisolated var unownedExecutor: UnownedSerialExecutor {
+        unsafe self.loop.asUnownedSerialExecutor()
+    }
+
+    private let pool: PostgresPool
+    private let topology: Topology
+    private let logger: Logger
+    private let alarm: Alarm
+
+    /// How many rows travel at once; confirms of quorum queues want depth.
+    private static let batch = 256
+
+    /// How long a message stays away that no queue would take.
+    private static let pauseOfReturned: Duration = .seconds(30)
+
+    /// How long the relay sleeps when nothing tells it that a row is due.
+    private static let longestSleep: Duration = .seconds(2)
+
+    init(pool: PostgresPool, topology: Topology, loop: EventLoop, logger: Logger) {
+        self.pool = pool
+        self.topology = topology
+        self.loop = loop
+        self.logger = logger
+        self.alarm = Alarm(loop: loop)
+    }
+
+    /// Tells the relay, from any thread, that rows are due.
+    nonisolated func wake() { self.alarm.ring() }
+
+    /// Publishes over `connection` until it is lost or the task is cancelled.
+    func run(over connection: RabbitMQConnection) async throws {
+        while !Task.isCancelled {
+            if await connection.isClosed { return }
+            try await self.enqueueDueSchedules()
+            let isEmpty = try await self.publishBatch(over: connection)
+            if isEmpty { await self.alarm.wait(atMost: try await self.timeUntilNextRow()) }
+        }
+    }
+
+    private func enqueueDueSchedules() async throws {
+        _ = try await self.pool.run("SELECT enqueue_due_schedules()")
+    }
+
+    /// Publishes one batch; whether there was less than a whole one.
+    private func publishBatch(over connection: RabbitMQConnection) async throws -> Bool {
+        let limit = Self.batch
+        return try await self.pool.transaction { transaction in
+            let rows = try await transaction.run(
+                """
+                SELECT id, destination, routing_key, message_id, type, content_type, correlation_id,
+                    headers::text AS headers, properties::text AS properties, body
+                FROM outbox WHERE available_at <= now() ORDER BY available_at, id
+                LIMIT \(limit) FOR UPDATE SKIP LOCKED
+                """
+            ).rows
+            guard !rows.isEmpty else { return true }
+            let ids = try rows.map { row throws(PostgresError) in try row.read("id", as: Int.self) }
+            let batch = try zip(ids, rows).map { id, row in try self.outgoing(id, OutboxMessage(row)) }
+            let outcomes = try await connection.publish(batch, within: .seconds(20))
+            KillPoint.published.reach()
+            try await self.record(zip(ids, outcomes).map { ($0, $1) }, in: transaction)
+            return rows.count < limit
+        }
+    }
+
+    private func outgoing(_ id: Int, _ row: OutboxMessage) -> OutgoingMessage {
+        var message = row.message
+        message.properties.headers[OutboxMessage.idHeader] = .int64(Int64(id))
+        return OutgoingMessage(
+            message,
+            to: self.topology.exchange(row.destination),
+            routingKey: row.routingKey
+        )
+    }
+
+    /// Deletes what is confirmed, in the transaction's last round trip, and puts off what is not.
+    private func record(_ outcomes: [(id: Int, outcome: PublishOutcome)], in transaction: Transaction)
+        async throws
+    {
+        let confirmed = outcomes.filter { $0.outcome.isConfirmed }.map(\.id)
+        let others = outcomes.filter { !$0.outcome.isConfirmed }
+        for (id, outcome) in others {
+            self.logger.error(
+                "an outgoing message was not taken and stays in the outbox",
+                metadata: ["outbox.id": "\(id)", "outcome": "\(outcome)"]
+            )
+        }
+        KillPoint.confirmed.reach()
+        var statements: [SQL] = ["DELETE FROM outbox WHERE id = ANY(\(confirmed)::bigint[])"]
+        if !others.isEmpty {
+            let (ids, pause) = (others.map(\.id), Self.pauseOfReturned.milliseconds)
+            statements.append(
+                """
+                UPDATE outbox SET available_at = now() + \(pause)::bigint * interval '1 ms'
+                WHERE id = ANY(\(ids)::bigint[])
+                """
+            )
+        }
+        try await transaction.commit(after: statements)
+    }
+
+    private func timeUntilNextRow() async throws -> Duration {
+        let row = try await self.pool.run(
+            """
+            SELECT (extract(epoch FROM least(
+                (SELECT min(available_at) FROM outbox WHERE available_at > now()),
+                (SELECT min(next_run_at) FROM job_schedules WHERE is_enabled)) - now()) * 1000)::bigint AS wait
+            """
+        ).rows.first
+        guard let wait: Int = try row?.readOptional("wait") else { return Self.longestSleep }
+        return min(Self.longestSleep, max(.milliseconds(1), .milliseconds(wait + 1)))
+    }
+}

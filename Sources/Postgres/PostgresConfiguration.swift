@@ -39,3 +39,12 @@ extension PostgresConfiguration: CustomStringConvertible {
             + " connections"
     }
 }
+
+extension PostgresConfiguration {
+    /// A copy that `change` has been applied to.
+    package func with(_ change: (inout PostgresConfiguration) -> Void) -> PostgresConfiguration {
+        var copy = self
+        change(&copy)
+        return copy
+    }
+}

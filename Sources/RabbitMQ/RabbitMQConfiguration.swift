@@ -30,3 +30,12 @@ package struct RabbitMQConfiguration: Sendable, CustomStringConvertible {
         return "\(scheme)://\(self.url.user)@\(self.url.host):\(self.url.port) vhost \(self.url.virtualHost)"
     }
 }
+
+extension RabbitMQConfiguration {
+    /// A copy that `change` has been applied to.
+    package func with(_ change: (inout RabbitMQConfiguration) -> Void) -> RabbitMQConfiguration {
+        var copy = self
+        change(&copy)
+        return copy
+    }
+}

@@ -17,6 +17,22 @@ import Testing
         }
     }
 
+    @Test func `a task that lives on the loop stays there through every statement`() async throws {
+        try await withPool(1...2) { pool in
+            _ = try await pool.run("SELECT 1")
+            let loop = pool.loop
+            let task = Task(executorPreference: loop) {
+                let before = loop.remoteEnqueues
+                try await withThrowingTaskGroup { group in
+                    for _ in 0..<50 { group.addTask { _ = try await pool.run("SELECT 1") } }
+                    try await group.waitForAll()
+                }
+                return loop.remoteEnqueues - before
+            }
+            #expect(try await task.value == 0)
+        }
+    }
+
     @Test func `waiters are served in the order in which they came`() async throws {
         try await withPool(1...1) { pool in
             let order = Order()

@@ -7,6 +7,7 @@ CREATE TABLE job_ledger (
     attempts      integer NOT NULL DEFAULT 0,   -- tries of the handler that ended in success, retry or death
     starts        integer NOT NULL DEFAULT 0,   -- starts since the last fate; too many of them are a poison job
     snoozes       integer NOT NULL DEFAULT 0,
+    turns         integer NOT NULL DEFAULT 0,   -- how often it was put off, by a message that carries this number
     replays       integer NOT NULL DEFAULT 0,
     deaths        integer NOT NULL DEFAULT 0,
     worker        text,                         -- who started it last
@@ -78,6 +79,7 @@ BEGIN
         attempts = attempts + uses_attempt::integer,
         starts = CASE to_state WHEN 'succeeded' THEN starts ELSE 0 END,
         snoozes = snoozes + (to_state = 'waiting' AND NOT uses_attempt)::integer,
+        turns = turns + (to_state = 'waiting')::integer,
         waiting_since = CASE WHEN to_state = 'waiting' AND NOT uses_attempt THEN coalesce(waiting_since, now()) END,
         deaths = deaths + (to_state = 'dead')::integer,
         holder = NULL,

@@ -17,6 +17,7 @@ actor JobRunner {
     private let kinds: KindTable
     private let settings: WorkerSettings
     private let ledger: Ledger
+    private let session: WorkerSession
     private let database: PatientDatabase
     private let logger: Logger
 
@@ -27,6 +28,7 @@ actor JobRunner {
         kinds: KindTable,
         settings: WorkerSettings,
         ledger: Ledger,
+        session: WorkerSession,
         database: PatientDatabase,
         loop: EventLoop,
         logger: Logger,
@@ -34,6 +36,7 @@ actor JobRunner {
         self.kinds = kinds
         self.settings = settings
         self.ledger = ledger
+        self.session = session
         self.database = database
         self.loop = loop
         self.logger = logger
@@ -131,6 +134,7 @@ extension JobRunner {
         _ decide: (Claim) async throws -> Ending,
     ) async throws -> Verdict {
         while true {
+            try await self.session.waitUntilHeld()
             let outcome = try await self.database.persist {
                 try await self.ledger.claim(
                     envelope,
@@ -184,10 +188,10 @@ extension JobRunner {
         _ envelope: Envelope,
         _ deadline: Duration,
     ) async throws -> Ending {
-        let context = self.context(attempt: claim.attempt, for: deadline, envelope)
         switch prepared {
         case .acting(_, let act):
             return try await self.judge(claim) {
+                let context = self.context(attempt: claim.attempt, for: deadline, envelope)
                 let fate = try await withDeadline(of: deadline, on: self.loop) {
                     try await act(claim.job, context)
                 }
@@ -195,6 +199,7 @@ extension JobRunner {
                 return fate
             }
         case .writing(let record, let resolve):
+            let context = self.context(attempt: claim.attempt, for: deadline, envelope)
             let success = record(claim.job, context)
             return .success(success) { conflict in
                 try await self.judge(claim) {
@@ -335,7 +340,9 @@ extension JobRunner {
         let attempt =
             usesAttempt
             ? [self.ledger.failedAttempt(of: claim, fate: "retry", because: reason, tookFor: duration)] : []
-        let message = OutboxMessage(to: .jobs, routingKey: envelope.routingKey, envelope.message)
+        var next = envelope.message
+        next.properties.headers[Envelope.turnHeader] = .int64(Int64(claim.turns + 1))
+        let message = OutboxMessage(to: .jobs, routingKey: envelope.routingKey, next)
         try await self.database.commit(
             [self.ledger.settle(claim, as: "waiting", usesAttempt: usesAttempt, because: reason)] + attempt
                 + [try message.insertion(after: delay)]

@@ -10,7 +10,11 @@ struct PatientDatabase: Sendable {
     let pool: PostgresPool
     let loop: EventLoop
     let logger: Logger
+    /// Called after each commit of a job's transaction: the outbox may have something.
+    let onCommit: @Sendable () -> Void
 
+    /// How long giving back a claim may hold up the worker's end.
+    private static let patienceAtEnd: Duration = .seconds(2)
     private static let repeatsOfCollisions = 20
 
     /// Does `operation` until PostgreSQL was there for it.
@@ -39,6 +43,7 @@ struct PatientDatabase: Sendable {
     func commit(_ statements: [SQL]) async throws {
         KillPoint.committing.reach()
         try await self.persist { _ = try await self.pool.pipeline(statements) }
+        self.onCommit()
     }
 
     /// Commits the statements, if those that say how many rows they need have found them; else `WriteConflict`.
@@ -57,13 +62,16 @@ struct PatientDatabase: Sendable {
                 }
             }
         }
+        self.onCommit()
     }
 
     /// Gives a claim back at the worker's end; if that cannot be done, it is free when the worker is gone.
     func release(_ claim: Claim, in ledger: Ledger) async {
         let loop = self.loop
         // The caller's task is cancelled by now; this short statement shall go out all the same.
-        let release = Task(executorPreference: loop) { try await ledger.release(claim) }
+        let release = Task(executorPreference: loop) {
+            try await ledger.release(claim, within: Self.patienceAtEnd)
+        }
         if case .failure(let error) = await release.result {
             self.logger.warning("a claim could not be given back", metadata: ["error": "\(error)"])
         }

@@ -52,15 +52,27 @@ actor WorkerSession {
         for await _ in connection.notifications { onNotification() }
     }
 
-    /// Returns once the lock is held.
-    func waitUntilHeld() async {
-        guard !self.isHeld else { return }
-        await withCheckedContinuation { self.waiters.append($0) }
+    /// Returns once the lock is held; throws `Interrupted` when the task is cancelled before.
+    func waitUntilHeld() async throws(Interrupted) {
+        while !self.isHeld {
+            if Task.isCancelled { throw Interrupted() }
+            await withTaskCancellationHandler {
+                await withCheckedContinuation { self.waiters.append($0) }
+            } onCancel: {
+                self.loop.execute { self.assumeIsolated { $0.wakeWaiters() } }
+            }
+        }
     }
 
     private func becomeHeld() {
         self.isHeld = true
-        for waiter in self.waiters { waiter.resume() }
+        self.wakeWaiters()
+    }
+
+    /// All look again whether they may go on.
+    private func wakeWaiters() {
+        let waiters = self.waiters
         self.waiters = []
+        for waiter in waiters { waiter.resume() }
     }
 }

@@ -1,5 +1,8 @@
 /// What can be set about a worker.
 package struct WorkerSettings: Sendable {
+    /// The worker's name for people, in the ledger.
+    package var name = "worker"
+
     /// The families of jobs to take, of `Topology.families`.
     package var families: [String] = Topology.families.keys.sorted()
 
@@ -26,6 +29,9 @@ package struct WorkerSettings: Sendable {
 
     /// How long running jobs may go on after the end was asked for.
     package var shutdownGrace: Duration = .seconds(25)
+
+    /// How long the ledger remembers a job that ended well.
+    package var ledgerRetention: Duration = .seconds(14 * 24 * 3600)
 
     package init() {}
 }

@@ -14,6 +14,9 @@ package struct Claim: Sendable {
     /// How often it has been snoozed.
     let snoozes: Int
 
+    /// How often it has been put off, whatever for; each time a message for the next turn went into the outbox.
+    let turns: Int
+
     /// How long it has been snoozing, since the first time.
     let waited: Duration
 
@@ -25,7 +28,7 @@ package struct Claim: Sendable {
 enum ClaimOutcome: Sendable {
     case claimed(Claim)
 
-    /// Succeeded, dead or cancelled; nothing is left to do.
+    /// Succeeded, dead or cancelled, or another message of the job has its next turn; nothing is left to do.
     case finished(state: String)
 
     /// Someone else is at it, or holds what it needs alone.

@@ -46,18 +46,23 @@ struct Ledger: Sendable {
                 replays = greatest(l.replays, excluded.replays),
                 worker = excluded.worker, holder = excluded.holder,
                 claimed_until = excluded.claimed_until, exclusive_key = excluded.exclusive_key, finished_at = NULL
-            WHERE l.state = 'waiting'
+            WHERE (l.state = 'waiting' AND l.turns <= \(envelope.turn))
                 OR (l.state = 'dead' AND excluded.replays > l.replays)
                 OR (l.state = 'running' AND (l.holder = excluded.holder OR l.claimed_until < now()
                     OR pg_try_advisory_xact_lock_shared(l.holder)))
-            RETURNING starts, attempts, deaths, snoozes,
+            RETURNING starts, attempts, deaths, snoozes, turns,
                 coalesce((extract(epoch FROM now() - waiting_since) * 1000)::bigint, 0) AS waited
             """,
-            "SELECT state FROM job_ledger WHERE job_id = \(envelope.id)",
+            "SELECT state, turns FROM job_ledger WHERE job_id = \(envelope.id)",
         ])
         if let row = results[1].rows.first { return .claimed(try Claim(envelope.id, row)) }
-        let state: String = try results[2].rows.first?.read("state") ?? "running"
-        return state == "running" ? .busy : .finished(state: state)
+        guard let row = results[2].rows.first else { return .busy }
+        let state: String = try row.read("state")
+        // A job that waits has a message of its own on the way, which says how often it has been put off.
+        let turns: Int = try row.read("turns")
+        let isOvertaken = state == "waiting" && turns > envelope.turn
+        return ["succeeded", "dead", "cancelled"].contains(state) || isOvertaken
+            ? .finished(state: state) : .busy
     }
 
     /// Lets the jobs of dead workers go that hold `key`; their messages come back by themselves.
@@ -73,13 +78,14 @@ struct Ledger: Sendable {
     }
 
     /// Gives the claim back as if the job had not been started.
-    func release(_ claim: Claim) async throws(PostgresError) {
+    func release(_ claim: Claim, within limit: Duration) async throws(PostgresError) {
         _ = try await self.pool.run(
             """
             UPDATE job_ledger SET state = 'waiting', starts = starts - 1, holder = NULL, claimed_until = NULL
             WHERE job_id = \(claim.job) AND state = 'running' AND holder = \(self.worker.lock)
                 AND starts = \(claim.start)
-            """
+            """,
+            within: limit
         )
     }
 
@@ -118,6 +124,7 @@ extension Claim {
         self.attempts = try row.read("attempts")
         self.deaths = try row.read("deaths")
         self.snoozes = try row.read("snoozes")
+        self.turns = try row.read("turns")
         self.waited = .milliseconds(try row.read("waited", as: Int.self))
     }
 }

@@ -8,6 +8,12 @@ package struct Envelope: Sendable {
     /// How often the job has been brought back from a dead queue.
     package let replayCount: Int
 
+    /// How often the job had been put off when the message was written; 0 for a producer's own.
+    package let turn: Int
+
+    /// The header of `turn`.
+    static let turnHeader = "x-turn"
+
     /// Whether a queue has handed it out before.
     package let isRedelivered: Bool
 
@@ -28,6 +34,8 @@ package struct Envelope: Sendable {
         self.id = id
         self.kind = JobKind(properties.type ?? delivery.routingKey)
         self.replayCount = DeadLetterHeader.replayCount(of: delivery.message)
+        self.turn =
+            delivery.message.properties.headers[Self.turnHeader]?.integer.map { Int(clamping: $0) } ?? 0
         self.isRedelivered = delivery.redelivered
         self.message = delivery.message
         self.exchange = delivery.exchange

@@ -19,6 +19,8 @@ actor OutboxRelay {
     private let topology: Topology
     private let logger: Logger
     private let alarm: Alarm
+    private var isFinishing = false
+    private var nextLookAtSchedules = ContinuousClock.now
 
     /// How many rows travel at once; confirms of quorum queues want depth.
     private static let batch = 256
@@ -40,18 +42,35 @@ actor OutboxRelay {
     /// Tells the relay, from any thread, that rows are due.
     nonisolated func wake() { self.alarm.ring() }
 
-    /// Publishes over `connection` until it is lost or the task is cancelled.
-    func run(over connection: RabbitMQConnection) async throws {
-        while !Task.isCancelled {
-            if await connection.isClosed { return }
-            try await self.enqueueDueSchedules()
-            let isEmpty = try await self.publishBatch(over: connection)
-            if isEmpty { await self.alarm.wait(atMost: try await self.timeUntilNextRow()) }
+    /// Lets the relay end once nothing is due any more.
+    func finish() {
+        self.isFinishing = true
+        self.alarm.ring()
+    }
+
+    /// Publishes over `connection` until it is lost, the task is cancelled, or all is out after `finish`.
+    func run(over connection: RabbitMQConnection) async throws(RabbitMQError) {
+        while await !connection.isClosed, !Task.isCancelled {
+            do {
+                try await self.enqueueDueSchedules()
+                guard try await self.publishBatch(over: connection) else { continue }
+                if self.isFinishing { return }
+                await self.alarm.wait(atMost: try await self.timeUntilNextRow())
+            } catch let error as RabbitMQError {
+                throw error
+            } catch {
+                self.logger.warning("the outbox cannot be read or written", metadata: ["error": "\(error)"])
+                await self.alarm.wait(atMost: .milliseconds(Int.random(in: 200...1000)))
+            }
         }
     }
 
+    /// At most once a second; a schedule is not more precise than that.
     private func enqueueDueSchedules() async throws {
+        let now = ContinuousClock.now
+        guard now >= self.nextLookAtSchedules else { return }
         _ = try await self.pool.run("SELECT enqueue_due_schedules()")
+        self.nextLookAtSchedules = now + .seconds(1)
     }
 
     /// Publishes one batch; whether there was less than a whole one.

@@ -224,10 +224,16 @@ extension PostgresConnection {
         }
         let id = request.id
         return try await withTaskCancellationHandler {
-            await withCheckedContinuation { request.wait($0) }
+            await withCheckedContinuation { self.wait(for: request, $0) }
         } onCancel: {
             self.loop.execute { self.assumeIsolated { $0.abandon(id) } }
         }.get()
+    }
+
+    /// Naming `self` in the closures around it is what keeps them on the loop: a closure that does not capture its
+    /// actor is not isolated to it (SE-0313), and would meet the answer on another thread.
+    private func wait(for request: Request, _ continuation: CheckedContinuation<Request.Outcome, Never>) {
+        request.wait(continuation)
     }
 }
 

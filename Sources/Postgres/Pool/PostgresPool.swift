@@ -8,7 +8,8 @@ package import Logging
 package actor PostgresPool {
     typealias Instant = ContinuousClock.Instant
 
-    nonisolated let loop: EventLoop
+    /// The loop that serves the connections.
+    package nonisolated let loop: EventLoop
     nonisolated let configuration: PostgresConfiguration
     package nonisolated var unownedExecutor: UnownedSerialExecutor { self.loop.asUnownedSerialExecutor() }
 
@@ -175,12 +176,18 @@ extension PostgresPool {
         self.openWhatIsWanted()
         self.deadlines.cover(deadline) { [weak self] in self?.assumeIsolated { $0.checkDeadlines() } ?? nil }
         return try await withTaskCancellationHandler {
-            await withCheckedContinuation { waiter.wait($0) }
+            await withCheckedContinuation { self.attach($0, to: waiter) }
         } onCancel: {
             self.loop.execute {
                 self.assumeIsolated { $0.refuse(id, .cancelled, "the task was cancelled while it waited") }
             }
         }.get()
+    }
+
+    /// Naming `self` keeps the closures around it on the loop (SE-0313).
+    private func attach(_ continuation: CheckedContinuation<PoolWaiter.Outcome, Never>, to waiter: PoolWaiter)
+    {
+        waiter.wait(continuation)
     }
 
     private func giveBack(_ connection: PostgresConnection) {

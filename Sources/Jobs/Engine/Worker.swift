@@ -1,0 +1,190 @@
+package import EventLoops
+package import Logging
+package import Postgres
+package import RabbitMQ
+
+/// The engine: consumes jobs, runs them, and relays what they have to say, until it is asked to end.
+///
+/// The job loop serves the consuming connection, the pool of the jobs and the handlers; the relay loop serves the
+/// publishing connection and the relay's own PostgreSQL connection, so that a blocked broker stops nothing else.
+package actor Worker {
+    package nonisolated let loop: EventLoop
+    package nonisolated var unownedExecutor: UnownedSerialExecutor {
+        unsafe self.loop.asUnownedSerialExecutor()
+    }
+
+    private let topology: Topology
+    private let grace: Duration
+    private let loops: (jobs: EventLoop, relay: EventLoop)
+    private let clients: (jobs: RabbitMQClient, relay: RabbitMQClient)
+    private let relayPool: PostgresPool
+    private let session: WorkerSession
+    private let relay: OutboxRelay
+    private let consumer: JobConsumer
+    private let housekeeping: Housekeeping
+    private let logger: Logger
+    private var topologyFaults: [String] = []
+
+    /// How long the last events may take to get out.
+    private static let farewell: Duration = .seconds(2)
+
+    /// Nothing is connected before `run`.
+    ///
+    /// - Parameters:
+    ///   - pool: Of the job loop; the handlers share it.
+    ///   - database: Where the relay's own connections lead.
+    ///   - direct: The same database for the worker's session, past any pooler.
+    package init(
+        settings: WorkerSettings,
+        kinds: KindTable,
+        topology: Topology,
+        pool: PostgresPool,
+        database: PostgresConfiguration,
+        direct: PostgresConfiguration,
+        broker: RabbitMQConfiguration,
+        jobLoop: EventLoop,
+        relayLoop: EventLoop,
+        logger: Logger,
+    ) {
+        let identity = WorkerIdentity(name: settings.name)
+        let relayConfiguration = database.with { $0.connections = 1...2 }
+        let relayPool = PostgresPool(relayConfiguration, on: relayLoop, logger: logger)
+        let relay = OutboxRelay(pool: relayPool, topology: topology, loop: relayLoop, logger: logger)
+        let session = WorkerSession(direct, worker: identity, loop: jobLoop, logger: logger)
+        let ledger = Ledger(pool: pool, worker: identity)
+        let runner = JobRunner(
+            kinds: kinds,
+            settings: settings,
+            ledger: ledger,
+            session: session,
+            database: PatientDatabase(pool: pool, loop: jobLoop, logger: logger) { relay.wake() },
+            loop: jobLoop,
+            logger: logger,
+        )
+        self.consumer = JobConsumer(
+            queues: settings.families.map { topology.queue($0) },
+            concurrency: settings.concurrency,
+            session: session,
+            runner: runner,
+            loop: jobLoop,
+            logger: logger,
+        )
+        self.clients = (
+            jobs: RabbitMQClient(broker.with { $0.connectionName += " jobs" }, on: jobLoop, logger: logger),
+            relay: RabbitMQClient(
+                broker.with { $0.connectionName += " relay" },
+                on: relayLoop,
+                logger: logger
+            )
+        )
+        self.housekeeping = Housekeeping(
+            pool: relayPool,
+            retention: settings.ledgerRetention,
+            loop: relayLoop,
+            logger: logger
+        )
+        self.loop = jobLoop
+        self.loops = (jobLoop, relayLoop)
+        self.topology = topology
+        self.grace = settings.shutdownGrace
+        self.relayPool = relayPool
+        self.session = session
+        self.relay = relay
+        self.logger = logger
+    }
+
+    /// Works until `shutdown` returns, then ends in order: nothing new, a grace period for what runs, the rest goes
+    /// back to the queues with no attempt used.
+    ///
+    /// `shutdown` may be awaited more than once. Throws `UnsafeTopology` before anything is consumed.
+    package func run(until shutdown: @escaping @Sendable () async -> Void) async throws {
+        guard await self.checkTopology(until: shutdown) else { return }
+        guard self.topologyFaults.isEmpty else { throw UnsafeTopology(faults: self.topologyFaults) }
+        await self.relaying {
+            await self.attended { await self.consume(until: shutdown) }
+        }
+        await self.relayPool.close()
+        self.logger.info("ended in order")
+    }
+}
+
+extension Worker {
+    /// Asks the broker, as soon as it is there; false if the end came first.
+    private func checkTopology(until shutdown: @escaping @Sendable () async -> Void) async -> Bool {
+        await withTaskGroup(of: Bool.self) { group in
+            group.addTask(executorPreference: self.loops.jobs) {
+                await self.clients.jobs.run { try await self.checkTopology(on: $0) }
+                return true
+            }
+            group.addTask {
+                await shutdown()
+                return false
+            }
+            defer { group.cancelAll() }
+            return await group.next() ?? false
+        }
+    }
+
+    private func checkTopology(on connection: RabbitMQConnection) async throws {
+        self.topologyFaults = try await self.topology.faults(on: connection)
+    }
+
+    /// Runs `body` with the relay beside it, and lets the relay send the last events afterwards.
+    private func relaying(_ body: () async -> Void) async {
+        await withTaskGroup { group in
+            group.addTask(executorPreference: self.loops.relay) {
+                await self.clients.relay.run { try await self.relay.run(over: $0) }
+            }
+            await body()
+            await self.relay.finish()
+            group.addTask(executorPreference: self.loops.relay) {
+                try? await self.loops.relay.sleep(for: Self.farewell)
+            }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
+    /// Runs `body` while the worker's own session is held and the ledger is kept short.
+    private func attended(_ body: () async -> Void) async {
+        await withTaskGroup { group in
+            group.addTask(executorPreference: self.loops.jobs) {
+                await self.session.run { self.relay.wake() }
+            }
+            group.addTask(executorPreference: self.loops.relay) { await self.housekeeping.run() }
+            await body()
+            group.cancelAll()
+        }
+    }
+
+    private func consume(until shutdown: @escaping @Sendable () async -> Void) async {
+        await withTaskGroup { group in
+            group.addTask(executorPreference: self.loops.jobs) {
+                await self.clients.jobs.run { try await self.consumer.consume(over: $0) }
+            }
+            await self.work(until: shutdown)
+            await self.consumer.settle()
+            group.cancelAll()
+        }
+    }
+
+    private func work(until shutdown: @escaping @Sendable () async -> Void) async {
+        await withTaskGroup { group in
+            group.addTask(executorPreference: self.loops.jobs) { await self.consumer.work() }
+            await shutdown()
+            self.logger.info("ending: jobs that run get \(self.grace) more")
+            group.addTask(executorPreference: self.loops.jobs) {
+                try? await self.loops.jobs.sleep(for: self.grace)
+            }
+            await self.consumer.drain()
+            await group.next()
+            group.cancelAll()
+        }
+    }
+}
+
+/// The exchanges and queues are not as they must be; working on them could lose jobs.
+package struct UnsafeTopology: Error {
+    /// Sentences that say what to do.
+    package let faults: [String]
+}

@@ -97,15 +97,17 @@ struct Ledger: Sendable {
         """
     }
 
-    /// A failed try, for `jobs show`.
-    func failedAttempt(of claim: Claim, fate: String, because reason: Reason, tookFor duration: Duration)
-        -> SQL
-    {
-        """
-        INSERT INTO job_attempts (job_id, attempt, started_at, fate, code, error)
-        VALUES (\(claim.job), \(claim.attempt), now() - \(duration.milliseconds)::bigint * interval '1 ms',
-            \(fate), \(reason.code), \(reason.message))
-        """
+    /// Keeps a failed try for `jobs show`; nothing to do where there was none.
+    func record(_ attempt: Attempt?, of claim: Claim) -> [SQL] {
+        guard let attempt else { return [] }
+        let duration = attempt.start.duration(to: .now).milliseconds
+        return [
+            """
+            INSERT INTO job_attempts (job_id, attempt, started_at, fate, code, error)
+            VALUES (\(claim.job), \(claim.attempt), now() - \(duration)::bigint * interval '1 ms',
+                \(attempt.fate), \(attempt.reason.code), \(attempt.reason.message))
+            """
+        ]
     }
 
     /// The whole life of a fresh job that only writes rows; fails where the job has a row already.

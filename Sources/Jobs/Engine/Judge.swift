@@ -1,0 +1,76 @@
+import Postgres
+
+/// Decides what a fate, or a surprise instead of one, means for a job.
+struct Judge: Sendable {
+    let settings: WorkerSettings
+
+    /// The ending that a handler's decision leads to.
+    func ending(of fate: Fate, _ claim: Claim) -> Ending {
+        switch fate {
+        case .success(let success): return .success(success, onConflict: nil)
+        case .retry(let reason): return self.retry(claim, reason)
+        case .snooze(let delay, let reason): return self.snooze(claim, delay, reason)
+        case .rejected(let reason, let writes):
+            let death = Death(.rejected, code: reason.code, error: reason.message, attempts: claim.attempt)
+            return .dead(death, triedInVain: reason, writes: writes)
+        }
+    }
+
+    /// The one table that decides which surprises are worth another attempt.
+    ///
+    /// Throws `Interrupted` where the surprise is only that the worker ends.
+    func fate(after surprise: any Error) throws(Interrupted) -> Fate {
+        if surprise is Interrupted || Task.isCancelled { throw Interrupted() }
+        switch surprise {
+        case is DeadlineExceeded:
+            return .retry(Reason("deadline-exceeded", "the try took longer than it may"))
+        case is WriteConflict:
+            return .retry(
+                Reason("row-changed", "a row that the job had read was changed before it could write")
+            )
+        case let failure as any DescribedFailure:
+            let reason = Reason(failure.failureCode, "\(failure)")
+            return failure.isWorthAnotherTry ? .retry(reason) : .rejected(reason)
+        case let error as PostgresError:
+            return .retry(Reason(error.constraint ?? error.sqlState ?? error.code.rawValue, "\(error)"))
+        default:
+            return .retry(Reason("unexpected", "\(surprise)"))
+        }
+    }
+
+    func retry(_ claim: Claim, _ reason: Reason) -> Ending {
+        var random = SystemRandomNumberGenerator()
+        guard let delay = self.settings.retries.delay(afterAttempt: claim.attempt, using: &random) else {
+            let death = Death(.exhausted, code: reason.code, error: reason.message, attempts: claim.attempt)
+            return .dead(death, triedInVain: reason)
+        }
+        return .again(after: delay, reason, usesAttempt: true)
+    }
+
+    /// A death if the job has been started too often without any ending: it seems to kill its worker.
+    func poison(_ claim: Claim) -> Ending? {
+        guard claim.start > self.settings.maximumStarts else { return nil }
+        let error = "\(claim.start - 1) starts ended without any outcome: the job seems to kill its worker"
+        return .dead(Death(.poison, error: error, attempts: claim.attempts), triedInVain: nil)
+    }
+
+    /// A kind that no one here knows may be known to a newer replica, so the job waits a few times.
+    func unknownKind(_ kind: JobKind, known: [String], _ claim: Claim) -> Ending {
+        let names = known.joined(separator: ", ")
+        let reason = Reason("unknown-kind", "no handler for \(kind) here; known are \(names)")
+        let steps = self.settings.unknownKindSteps
+        guard claim.snoozes < steps else {
+            return .dead(Death(.unknownKind, code: reason.code, error: reason.message), triedInVain: nil)
+        }
+        return .again(after: self.settings.unknownKindWait / steps, reason, usesAttempt: false)
+    }
+
+    private func snooze(_ claim: Claim, _ delay: Duration, _ reason: Reason) -> Ending {
+        guard claim.waited < self.settings.maximumSnooze else {
+            let error = "waited \(claim.waited) in vain: \(reason.message)"
+            let death = Death(.exhausted, code: reason.code, error: error, attempts: claim.attempts)
+            return .dead(death, triedInVain: nil)
+        }
+        return .again(after: delay, reason, usesAttempt: false)
+    }
+}

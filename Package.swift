@@ -17,13 +17,26 @@ let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let configuration: Target.Dependency = .product(name: "Configuration", package: "swift-configuration")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+
+/// The SQL and JSON schemas travel inside the program.
+let schemas: [Resource] =
+    ["0001_platform", "0002_worker"].map { .embedInCode("Schemas/sql/\($0).sql") }
+    + [
+        "disk.create", "disk.create-snapshot", "disk.reconcile-volume", "reservation.map-dns",
+        "reservation.create-target-group",
+    ].map { .embedInCode("Schemas/jobs/\($0).json") }
 
 let package = Package(
     name: "gpudev-worker",
+    products: [.executable(name: "gpudev-worker", targets: ["GPUDevWorker"])],
     dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.0.0", traits: []),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.8.0"),
     ],
     targets: [
         .systemLibrary(name: "CLinux"),
@@ -42,6 +55,23 @@ let package = Package(
         .target(
             name: "Jobs",
             dependencies: ["EventLoops", "Postgres", "RabbitMQ", log],
+            swiftSettings: memorySafe
+        ),
+        .target(name: "Disks", dependencies: ["AWS", "Jobs", "Postgres", log], swiftSettings: memorySafe),
+        .target(
+            name: "Reservations",
+            dependencies: ["AWS", "Jobs", "Postgres", log],
+            swiftSettings: memorySafe
+        ),
+        .executableTarget(
+            name: "GPUDevWorker",
+            dependencies: [
+                "AWS", "Disks", "EventLoops", "HTTP", "Jobs", "Postgres", "RabbitMQ", "Reservations",
+                arguments,
+                configuration, lifecycle, log, signals,
+            ],
+            exclude: ["Schemas/asyncapi.yaml", "Schemas/events"],
+            resources: schemas,
             swiftSettings: memorySafe
         ),
         .testTarget(

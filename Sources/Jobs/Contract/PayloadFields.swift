@@ -64,6 +64,13 @@ package struct PayloadFields {
         self.container = container
     }
 
+    /// The value of the only field.
+    ///
+    /// Throws `PayloadFaults` if it is wrong.
+    package func read<Value>(only field: PayloadField<Value>) throws -> Value {
+        try field.read(self, field.name).get()
+    }
+
     /// The values of `fields`, in their order.
     ///
     /// Throws `PayloadFaults` that name every field which is wrong.

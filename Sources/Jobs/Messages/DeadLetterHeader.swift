@@ -17,6 +17,14 @@ package enum DeadLetterHeader {
 
     /// What a replay takes off again.
     package static let ofDeath = [reason, code, error, attempts, diedAt]
+    static let ofOrigin = [exchange, routingKey, expiration, userID]
+
+    /// What RabbitMQ adds when it buries a message itself.
+    static let ofBroker = [
+        "x-death", "x-first-death-exchange", "x-first-death-queue", "x-first-death-reason",
+        "x-last-death-exchange",
+        "x-last-death-queue", "x-last-death-reason",
+    ]
 
     /// How often the message has been brought back from a dead queue; 0 where it does not say.
     package static func replayCount(of message: Message) -> Int {

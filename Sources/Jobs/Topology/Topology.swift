@@ -52,7 +52,8 @@ package struct Topology: Sendable {
                 name: self.deadQueue(family),
                 exchange: self.deadExchange,
                 routingKey: pattern,
-                arguments: ["x-queue-type": "quorum"],
+                // Looking at a letter returns it to the queue, which must never wear it out.
+                arguments: ["x-queue-type": "quorum", "x-delivery-limit": 1_000_000_000],
             )
         }
         let log = DeclaredQueue(

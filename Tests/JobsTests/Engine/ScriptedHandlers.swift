@@ -7,10 +7,7 @@ struct AnyPayload: Decodable, Sendable {
     let key: String?
 
     init(from decoder: any Decoder) throws {
-        let (key, _) = try PayloadFields(decoder).read(
-            PayloadField<LockKey?>.optional("key"),
-            PayloadField<LockKey?>.optional("note")
-        )
+        let key = try PayloadFields(decoder).read(only: PayloadField<LockKey?>.optional("key"))
         self.key = key?.text
     }
 }

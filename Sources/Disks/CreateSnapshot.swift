@@ -1,0 +1,194 @@
+import AWS
+import FoundationEssentials
+import Jobs
+import Postgres
+
+/// `disk.create-snapshot`: takes a snapshot of a disk's volume, once for each job.
+///
+/// Nothing is ever deleted here, whatever is found missing.
+struct CreateSnapshot: JobHandler {
+    static let kind: JobKind = "disk.create-snapshot"
+
+    let database: PostgresPool
+    let ec2: EC2Client
+
+    struct Payload: Decodable, Sendable {
+        let user: UserID
+        let disk: DiskName
+        let volume: VolumeID?
+        let type: SnapshotType
+        let reservation: ReservationID?
+        let content: ContentURI?
+        let usage: DiskUsage?
+
+        init(from decoder: any Decoder) throws {
+            let (user, disk, volume, type, reservation, content, usage) = try PayloadFields(decoder).read(
+                PayloadField<UserID>.required("user_id"),
+                PayloadField<DiskName>.required("disk_name"),
+                PayloadField<VolumeID?>.optional("volume_id"),
+                PayloadField<SnapshotType?>.optional("snapshot_type"),
+                PayloadField<ReservationID?>.optional("reservation_id"),
+                PayloadField<ContentURI?>.optional("content_s3_uri"),
+                PayloadField<DiskUsage?>.optional("disk_size")
+            )
+            self.user = user
+            self.disk = disk
+            self.volume = volume
+            self.type = type ?? .shutdown
+            self.reservation = reservation
+            self.content = content
+            self.usage = usage
+        }
+    }
+
+    private struct Taken: Encodable, Sendable {
+        let snapshot_id: String
+        let volume_id: String
+        let user_id: String
+        let disk_name: String
+        let created: Bool
+    }
+
+    /// How long to wait for a pending snapshot that began too early, before a new one is taken.
+    private static let patience: Duration = .seconds(15)
+
+    func exclusiveKey(for payload: Payload) -> String? { "disk:\(payload.user)/\(payload.disk)" }
+
+    func act(on job: Job<Payload>) async throws -> Fate {
+        let payload = job.payload
+        guard let disk = try await Disk.find(payload.user, payload.disk, in: self.database) else {
+            return .rejected(
+                Reason("unknown-disk", "\(payload.user) has no disk \(payload.disk); create it first")
+            )
+        }
+        if let refusal = self.refusal(disk, payload) { return .rejected(refusal) }
+        guard let volumeID = payload.volume ?? disk.volume else {
+            let message =
+                "the disk has no volume now, so there is nothing to take; name volume_id if there is one"
+            return .rejected(Reason("no-volume", message))
+        }
+        let deadline = job.context.deadline
+        guard let volume = try await self.ec2.volume(volumeID, deadline: deadline) else {
+            return .rejected(Reason("InvalidVolume.NotFound", "there is no volume \(volumeID) any more"))
+        }
+        if let refusal = self.refusal(volume, payload) { return .rejected(refusal) }
+        switch try await self.earlierSnapshot(of: volume, disk, for: job) {
+        case .mustEnd(let id):
+            let message =
+                "snapshot \(id) began before the disk came to rest; a new one is taken when it is done"
+            return .snooze(Self.patience, Reason("snapshot-pending", message))
+        case .adopted(let snapshot): return .success(try await self.success(snapshot, disk, job))
+        case .none: return .success(try await self.success(try await self.take(volume, for: job), disk, job))
+        }
+    }
+}
+
+extension CreateSnapshot {
+    private func refusal(_ disk: Disk, _ payload: Payload) -> Reason? {
+        if disk.isDeleted {
+            return Reason(
+                "disk-deleted",
+                "the disk \(disk.name) of \(disk.user) is deleted; undelete it first"
+            )
+        }
+        if disk.isInUse, let holder = disk.holder, holder != payload.reservation?.description {
+            return Reason(
+                "disk-in-use",
+                "the disk is in use by reservation \(holder), which alone may ask for this"
+            )
+        }
+        return nil
+    }
+
+    private func refusal(_ volume: Volume, _ payload: Payload) -> Reason? {
+        let (owner, name) = (volume.tags[DiskTag.user], volume.diskName)
+        guard owner.map({ $0 == payload.user.description }) ?? true,
+            name.map({ $0 == payload.disk.description }) ?? true
+        else {
+            let message = "volume \(volume.id) belongs to disk \(name ?? "?") of \(owner ?? "?") by its tags"
+            return Reason("foreign-volume", message)
+        }
+        return nil
+    }
+
+    private enum EarlierSnapshot {
+        case none
+        case adopted(Snapshot)
+        case mustEnd(SnapshotID)
+    }
+
+    /// A pending snapshot that somebody else began is as good as ours only if it began when the disk was at rest:
+    /// detached, and its reservation over.
+    private func earlierSnapshot(of volume: Volume, _ disk: Disk, for job: Job<Payload>) async throws
+        -> EarlierSnapshot
+    {
+        let pending = try await self.ec2.describeSnapshots(
+            matching: [.volume(volume.id), .status("pending")],
+            deadline: job.context.deadline
+        )
+        let others = pending.filter { $0.tags[EC2Client.operationTag] != job.id.description }
+        guard others.count == pending.count, let newest = others.max(by: { $0.startTime < $1.startTime })
+        else {
+            return .none
+        }
+        let isAtRest = !volume.isAttached && disk.holderEnded.map { newest.startTime >= $0 } ?? false
+        return isAtRest ? .adopted(newest) : .mustEnd(newest.id)
+    }
+
+    private func take(_ volume: Volume, for job: Job<Payload>) async throws -> Snapshot {
+        let payload = job.payload
+        let usage = payload.usage.map { " (\($0.text))" } ?? ""
+        let now = String(Int(Date().timeIntervalSince1970))
+        var tags: Tags = [
+            DiskTag.user: payload.user.description,
+            DiskTag.disk: payload.disk.description,
+            DiskTag.name: "gpu-dev-\(payload.type.rawValue)-\(payload.user.localPart)-\(now)",
+            DiskTag.createdAt: now,
+            DiskTag.snapshotType: payload.type.rawValue,
+            DiskTag.olderSnapshotType: payload.type.rawValue,
+        ]
+        tags[DiskTag.content] = payload.content?.text
+        tags[DiskTag.usage] = payload.usage?.text
+        return try await self.ec2.createSnapshot(
+            of: volume.id,
+            description:
+                "gpu-dev \(payload.type.rawValue) snapshot for \(payload.user) (disk: \(payload.disk))\(usage)",
+            operation: job.id.description,
+            tags: tags,
+            deadline: job.context.deadline
+        )
+    }
+
+    private func success(_ snapshot: Snapshot, _ disk: Disk, _ job: Job<Payload>) async throws -> Success {
+        let summary = try await SnapshotSummary(
+            user: disk.user,
+            disk: disk.name,
+            in: self.ec2,
+            deadline: job.context.deadline
+        )
+        let content = snapshot.state == .completed ? job.payload.content?.text : nil
+        let update: SQL = """
+            UPDATE disks SET snapshot_count = \(summary.count), pending_snapshot_count = \(summary.pending),
+                is_backing_up = \(summary.pending > 0),
+                last_snapshot_at = coalesce(\(summary.newest)::timestamptz, last_snapshot_at),
+                latest_snapshot_content_s3 = coalesce(\(content)::text, latest_snapshot_content_s3)
+            WHERE disk_id = \(disk.id)
+            """
+        return Success(
+            subject: disk.subject,
+            data: Taken(
+                snapshot_id: snapshot.id.rawValue,
+                volume_id: snapshot.volumeID.rawValue,
+                user_id: disk.user,
+                disk_name: disk.name,
+                created: snapshot.tags[EC2Client.operationTag] == job.id.description
+            ),
+            writes: [Write(update, affecting: 1)]
+        )
+    }
+}
+
+extension Volume {
+    /// The disk that the volume belongs to by its tags.
+    var diskName: String? { self.tags[DiskTag.disk] ?? self.tags[DiskTag.olderDisk] }
+}

@@ -1,0 +1,77 @@
+import AWS
+import FoundationEssentials
+import Jobs
+import Postgres
+
+/// A row of `disks`, with what matters about the reservation that holds it.
+struct Disk: Sendable {
+    let id: UUID
+    let user: String
+    let name: String
+    let size: Int?
+    let volume: VolumeID?
+    let isInUse: Bool
+    let isDeleted: Bool
+    let isBackingUp: Bool
+    let snapshotCount: Int
+    let lastSnapshot: Date?
+    let holder: String?
+    let operation: UUID?
+
+    /// Whether a live reservation holds the disk, or has just taken it: its volume may not be attached yet.
+    let isBeingTaken: Bool
+
+    /// When the reservation that held it ended, where that is known.
+    let holderEnded: Date?
+
+    var subject: EventSubject { EventSubject("disk", self.user, self.name) }
+}
+
+extension Disk {
+    static func find(_ user: UserID, _ name: DiskName, in database: PostgresPool) async throws -> Disk? {
+        try await self.find(user.description, name.description, in: database)
+    }
+
+    static func find(_ user: String, _ name: String, in database: PostgresPool) async throws -> Disk? {
+        try await self.first("WHERE d.user_id = \(user) AND d.disk_name = \(name)", in: database)
+    }
+
+    /// Rows of live disks come before those of deleted ones.
+    static func find(volume: VolumeID, in database: PostgresPool) async throws -> Disk? {
+        try await self.first(
+            "WHERE d.ebs_volume_id = \(volume.rawValue) ORDER BY d.is_deleted NULLS FIRST LIMIT 1",
+            in: database
+        )
+    }
+
+    private static func first(_ condition: SQL, in database: PostgresPool) async throws -> Disk? {
+        let columns: SQL = """
+            SELECT d.disk_id, d.user_id, d.disk_name, d.size_gb, d.ebs_volume_id, d.reservation_id, d.operation_id,
+                coalesce(d.in_use, false) AS in_use, coalesce(d.is_deleted, false) AS is_deleted,
+                coalesce(d.is_backing_up, false) AS is_backing_up, coalesce(d.snapshot_count, 0) AS snapshot_count,
+                d.last_snapshot_at,
+                coalesce(r.status IN ('pending', 'preparing', 'active'), false)
+                    OR coalesce(d.in_use AND d.last_used > now() - interval '15 min', false) AS is_being_taken,
+                coalesce(r.reservation_ended, r.cancelled_at, r.failed_at) AS holder_ended
+            FROM disks d LEFT JOIN reservations r USING (reservation_id)
+            """
+        return try await database.run(columns + " " + condition).rows.first.map { try Disk($0) }
+    }
+
+    private init(_ row: PostgresRow) throws {
+        self.id = try row.read("disk_id")
+        self.user = try row.read("user_id")
+        self.name = try row.read("disk_name")
+        self.size = try row.readOptional("size_gb")
+        self.volume = try row.readOptional("ebs_volume_id", as: String.self).map { VolumeID(rawValue: $0) }
+        self.isInUse = try row.read("in_use")
+        self.isDeleted = try row.read("is_deleted")
+        self.isBackingUp = try row.read("is_backing_up")
+        self.snapshotCount = try row.read("snapshot_count")
+        self.lastSnapshot = try row.readOptional("last_snapshot_at")
+        self.holder = try row.readOptional("reservation_id")
+        self.operation = try row.readOptional("operation_id")
+        self.isBeingTaken = try row.read("is_being_taken")
+        self.holderEnded = try row.readOptional("holder_ended")
+    }
+}

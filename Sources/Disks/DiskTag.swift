@@ -1,0 +1,18 @@
+/// The tags by which volumes and snapshots know their disk.
+enum DiskTag {
+    static let user = "gpu-dev-user"
+    static let disk = "disk_name"
+    /// Written by older programs, and on safety snapshots.
+    static let olderDisk = "disk-name"
+    static let name = "Name"
+    static let createdAt = "created_at"
+    static let snapshotType = "SnapshotType"
+    static let olderSnapshotType = "gpu-dev-snapshot-type"
+    static let content = "snapshot_content_s3"
+    static let usage = "disk_size"
+    static let deleteDate = "delete-date"
+    static let reservation = "reservation_id"
+    static let olderReservation = "reservation-id"
+    static let quarantined = "gpu-dev-quarantined"
+    static let safetySnapshot = "gpu-dev-quarantine-backup"
+}

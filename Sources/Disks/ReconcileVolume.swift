@@ -1,0 +1,153 @@
+import AWS
+import FoundationEssentials
+import Jobs
+import Postgres
+
+/// `disk.reconcile-volume`: brings a disk's row up to what AWS says of one volume.
+///
+/// AWS is right and PostgreSQL follows. Where two live volumes claim one disk nothing is changed: which of them holds
+/// the newer data is for the reconciliation of all volumes, or a person, to decide.
+struct ReconcileVolume: JobHandler {
+    static let kind: JobKind = "disk.reconcile-volume"
+
+    let database: PostgresPool
+    let ec2: EC2Client
+
+    struct Payload: Decodable, Sendable {
+        let volume: VolumeID
+
+        init(from decoder: any Decoder) throws {
+            self.volume = try PayloadFields(decoder).read(only: PayloadField<VolumeID>.required("volume_id"))
+        }
+    }
+
+    func exclusiveKey(for payload: Payload) -> String? { "volume:\(payload.volume)" }
+
+    func act(on job: Job<Payload>) async throws -> Fate {
+        let (id, deadline) = (job.payload.volume, job.context.deadline)
+        let row = try await Disk.find(volume: id, in: self.database)
+        guard let volume = try await self.ec2.volume(id, deadline: deadline) else {
+            return .success(self.orphaned(row, id))
+        }
+        guard volume.isSettled, volume.tags[DiskTag.quarantined, default: ""].isEmpty else {
+            return .success(Reconciliation(.ignored, id, row).success)
+        }
+        if let row { return .success(try await self.followed(row, by: volume, deadline)) }
+        guard let user = volume.tags[DiskTag.user], UserID(wire: user) != nil,
+            let name = volume.diskName, DiskName(wire: name) != nil
+        else { return .success(Reconciliation(.ignored, id).success) }
+        guard let row = try await Disk.find(user, name, in: self.database) else {
+            return .success(try await self.imported(volume, user, name, deadline))
+        }
+        return .success(try await self.linked(row, to: volume, deadline))
+    }
+}
+
+extension ReconcileVolume {
+    /// The volume is gone.
+    ///
+    /// A disk whose reservation may just be starting is left as it is.
+    private func orphaned(_ row: Disk?, _ id: VolumeID) -> Success {
+        guard let row else { return Reconciliation(.ignored, id).success }
+        guard row.isInUse, !row.isDeleted, !row.isBeingTaken else {
+            return Reconciliation(.orphaned, id, row).success
+        }
+        return Reconciliation(.orphaned, id, row).changing(row, [.isInUse(false)])
+    }
+
+    /// The row names this volume.
+    private func followed(_ row: Disk, by volume: Volume, _ deadline: ContinuousClock.Instant) async throws
+        -> Success
+    {
+        guard !row.isDeleted else { return Reconciliation(.ignored, volume.id, row).success }
+        guard volume.tags[DiskTag.user].map({ $0 == row.user }) ?? true else {
+            return Reconciliation(.conflict, volume.id, row).success
+        }
+        if volume.tags[DiskTag.disk] != row.name {
+            try await self.ec2.createTags([DiskTag.disk: row.name], on: [volume.id], deadline: deadline)
+        }
+        let changes = try await self.changes(of: row, to: volume, deadline)
+        guard !changes.isEmpty else { return Reconciliation(.synced, volume.id, row).success }
+        return Reconciliation(.updated, volume.id, row).changing(row, changes)
+    }
+
+    /// The volume's tags name a disk whose row names another volume, or none.
+    private func linked(_ row: Disk, to volume: Volume, _ deadline: ContinuousClock.Instant) async throws
+        -> Success
+    {
+        guard !row.isDeleted else { return Reconciliation(.ignored, volume.id, row).success }
+        guard try await self.isOnlyVolume(volume, of: row, deadline) else {
+            return Reconciliation(.conflict, volume.id, row).success
+        }
+        let changes = try await self.changes(of: row, to: volume, deadline)
+        return Reconciliation(.updated, volume.id, row).changing(row, changes)
+    }
+
+    /// Whether neither the row's own volume exists nor another live one carries the disk's tags.
+    private func isOnlyVolume(_ volume: Volume, of row: Disk, _ deadline: ContinuousClock.Instant)
+        async throws
+        -> Bool
+    {
+        if let other = row.volume, try await self.ec2.volume(other, deadline: deadline) != nil {
+            return false
+        }
+        let namesakes = try await self.ec2.describeVolumes(
+            matching: [.tag(DiskTag.user, row.user)],
+            deadline: deadline
+        )
+        return !namesakes.contains { other in
+            other.id != volume.id && other.diskName == row.name && other.isSettled
+                && other.tags[DiskTag.quarantined, default: ""].isEmpty
+        }
+    }
+
+    /// No row: the disk was made before there were rows, or its row was lost.
+    private func imported(
+        _ volume: Volume,
+        _ user: String,
+        _ name: String,
+        _ deadline: ContinuousClock.Instant,
+    ) async throws -> Success {
+        let snapshots = try await SnapshotSummary(user: user, disk: name, in: self.ec2, deadline: deadline)
+        let reservation = volume.tags[DiskTag.reservation] ?? volume.tags[DiskTag.olderReservation]
+        let insertion: SQL = """
+            INSERT INTO disks (user_id, disk_name, ebs_volume_id, size_gb, in_use, created_at, reservation_id,
+                snapshot_count, pending_snapshot_count, is_backing_up, last_snapshot_at)
+            VALUES (\(user), \(name), \(volume.id.rawValue), \(volume.size), \(volume.isAttached),
+                \(volume.createTime),
+                (SELECT reservation_id FROM reservations WHERE reservation_id = \(reservation)),
+                \(snapshots.count), \(snapshots.pending), \(snapshots.pending > 0), \(snapshots.newest))
+            """
+        let columns = [
+            "ebs_volume_id", "size_gb", "in_use", "snapshot_count", "is_backing_up", "last_snapshot_at",
+        ]
+        return Reconciliation(.created, volume.id, user: user, disk: name, changed: columns)
+            .success(writes: [Write(insertion)])
+    }
+
+    private func changes(of row: Disk, to volume: Volume, _ deadline: ContinuousClock.Instant) async throws
+        -> [DiskChange]
+    {
+        let snapshots = try await SnapshotSummary(
+            user: row.user,
+            disk: row.name,
+            in: self.ec2,
+            deadline: deadline
+        )
+        var changes: [DiskChange] = []
+        if row.volume != volume.id { changes.append(.volume(volume.id)) }
+        if row.size != volume.size { changes.append(.size(volume.size)) }
+        if row.isInUse != volume.isAttached, volume.isAttached || !row.isBeingTaken {
+            changes.append(.isInUse(volume.isAttached))
+        }
+        if row.snapshotCount != snapshots.count { changes.append(.snapshotCount(snapshots.count)) }
+        if row.isBackingUp != (snapshots.pending > 0) { changes.append(.pendingSnapshots(snapshots.pending)) }
+        if let newest = snapshots.newest, row.lastSnapshot != newest { changes.append(.lastSnapshot(newest)) }
+        return changes
+    }
+}
+
+extension Volume {
+    /// Whether it is a volume to reckon with: neither on its way in or out nor broken.
+    fileprivate var isSettled: Bool { self.state == .available || self.state == .inUse }
+}

@@ -1,0 +1,13 @@
+import Jobs
+
+/// The name of a disk, unique for its user; the value of the tag `disk_name`.
+struct DiskName: Hashable, Sendable, CustomStringConvertible, PayloadValue {
+    static let requirement = "1 to 128 of the characters A-Z, a-z, 0-9, '_' and '-'"
+
+    let description: String
+
+    init?(wire: String) {
+        guard wire.utf8.count <= 128, wire.wholeMatch(of: /[a-zA-Z0-9_\-]+/) != nil else { return nil }
+        self.description = wire
+    }
+}

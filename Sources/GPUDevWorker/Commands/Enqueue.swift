@@ -1,0 +1,105 @@
+import ArgumentParser
+import Foundation
+import Jobs
+import RabbitMQ
+
+/// `enqueue`: one job, by hand.
+struct Enqueue: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Enqueue a job and print its id.",
+        discussion: "The payload is an argument, --payload @FILE, or standard input."
+    )
+
+    @Argument(help: "What the job does, such as disk.create.")
+    var kind: String
+
+    @Argument(help: "The payload, a JSON object.")
+    var json: String?
+
+    @Option(help: "The payload, or @FILE.")
+    var payload: String?
+
+    @Option(help: "The job's id, a UUID; the same id never runs twice.")
+    var id: String?
+
+    @Option(help: "Not before this time (RFC 3339).")
+    var at: String?
+
+    @Flag(help: "Wait until the job has ended; exit code 1 if it died.")
+    var wait = false
+
+    func validate() throws {
+        guard self.kind.wholeMatch(of: /[a-z0-9\-]+(\.[a-z0-9\-]+)+/) != nil else {
+            throw ValidationError("KIND must be a name such as disk.create")
+        }
+        if self.json != nil && self.payload != nil {
+            throw ValidationError("give the payload once: as an argument or with --payload")
+        }
+        if let id, JobID(id) == nil { throw ValidationError("--id must be a UUID") }
+        if let at, Date(rfc3339: at.uppercased()) == nil {
+            throw ValidationError("--at must be a time such as 2025-01-02T03:04:05Z")
+        }
+    }
+
+    func run() async throws {
+        let job = try JobSubmission(
+            id: self.id.flatMap { JobID($0) } ?? JobID(),
+            kind: JobKind(self.kind),
+            payload: try self.readPayload(),
+            requestedBy: "command:\(NSUserName())"
+        )
+        let (broker, topology) = try await Settings.load({ $0.broker() }, { $0.topology() })
+        try await Connections.withBroker(broker) { connection in
+            guard self.wait else {
+                try await self.send(job, connection, topology)
+                return Terminal.print(job.id.description)
+            }
+            var event: Message?
+            try await EventLog(topology, on: connection).follow(from: .next) {
+                try await Connections.withBroker(broker) { try await self.send(job, $0, topology) }
+                Terminal.print(job.id.description)
+            } _: { message in
+                guard message.properties.messageID?.hasPrefix(job.id.description) == true else { return true }
+                event = message
+                return false
+            }
+            guard event?.properties.type?.hasSuffix(".completed") == true else {
+                let told = event.map { String(decoding: $0.body, as: UTF8.self) } ?? "the connection was lost"
+                throw Failure(.failed, "the job died: \(told)")
+            }
+        }
+    }
+
+    private func send(_ job: JobSubmission, _ connection: RabbitMQConnection, _ topology: Topology)
+        async throws
+    {
+        if let at {
+            let database = try await Settings.load { $0.database() }
+            return try await Connections.withDatabase(database.pooled) {
+                try await job.enqueue(at: at, in: $0)
+            }
+        }
+        switch try await job.publish(on: connection, topology) {
+        case .confirmed: return
+        case .returned:
+            throw Failure(
+                .failed,
+                "no queue takes \(job.kind): run `gpudev-worker topology declare`, or check the kind"
+            )
+        case .refused: throw Failure(.failed, "the broker refused the message; its queue may be full")
+        case .unsendable(let error): throw error
+        }
+    }
+
+    private func readPayload() throws -> [UInt8] {
+        guard let text = self.json ?? self.payload else {
+            return [UInt8](FileHandle.standardInput.readDataToEndOfFile())
+        }
+        guard self.json == nil, text.hasPrefix("@") else { return [UInt8](text.utf8) }
+        do {
+            return [UInt8](try Data(contentsOf: URL(filePath: String(text.dropFirst()))))
+        } catch {
+            throw Failure(.usage, "the payload cannot be read: \(error.localizedDescription)")
+        }
+    }
+}

@@ -1,0 +1,84 @@
+import AWS
+import ArgumentParser
+import Disks
+import EventLoops
+import HTTP
+import Jobs
+import Logging
+import Postgres
+import RabbitMQ
+import Reservations
+import ServiceLifecycle
+import UnixSignals
+
+/// `run`: builds each part once, joins them and works until a signal comes.
+struct Run: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Consume jobs until SIGTERM or SIGINT; a second signal ends at once."
+    )
+
+    func run() async throws {
+        let (database, broker, topology, aws, worker, dns, routes, logs) = try await Settings.load(
+            { $0.database() },
+            { $0.broker() },
+            { $0.topology() },
+            { $0.aws() },
+            { $0.worker() },
+            { $0.dns() },
+            { $0.routes() },
+            { $0.logs() }
+        )
+        let logger = logs.logger()
+        let jobLoop = EventLoop(name: "jobs", lateness: Self.lateness(of: "jobs", logger))
+        let relayLoop = EventLoop(name: "relay", lateness: Self.lateness(of: "relay", logger))
+        let pool = PostgresPool(database.pooled, on: jobLoop, logger: logger)
+        let client = AWSClient(configuration: aws, http: HTTPClient(), logger: logger)
+        var kinds = KindTable()
+        kinds.registerDiskKinds(database: pool, ec2: EC2Client(client))
+        kinds.registerReservationKinds(
+            database: pool,
+            route53: Route53Client(client),
+            loadBalancing: ELBv2Client(client),
+            dns: dns,
+            routes: routes
+        )
+        let engine = Worker(
+            settings: worker,
+            kinds: kinds,
+            topology: topology,
+            pool: pool,
+            database: database.pooled,
+            direct: database.direct,
+            broker: broker,
+            jobLoop: jobLoop,
+            relayLoop: relayLoop,
+            logger: logger
+        )
+        let service = WorkerService(worker: engine, schema: SchemaWatch(database.direct, jobLoop, logger))
+        try await ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: [
+                    .init(
+                        service: SecondSignal(),
+                        successTerminationBehavior: .ignore,
+                        serviceName: "second signal"
+                    ),
+                    .init(
+                        service: service,
+                        successTerminationBehavior: .gracefullyShutdownGroup,
+                        serviceName: "worker"
+                    ),
+                ],
+                gracefulShutdownSignals: [.sigterm, .sigint],
+                logger: logger
+            )
+        ).run()
+        await pool.close()
+    }
+
+    private static func lateness(of loop: String, _ logger: Logger) -> Lateness {
+        Lateness(above: .milliseconds(100)) { lateness in
+            logger.warning("a loop was held up", metadata: ["loop": "\(loop)", "duration": "\(lateness)"])
+        }
+    }
+}

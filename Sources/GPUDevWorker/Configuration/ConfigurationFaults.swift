@@ -1,0 +1,4 @@
+/// Everything that is wrong with the settings, one sentence each.
+struct ConfigurationFaults: Error {
+    let lines: [String]
+}

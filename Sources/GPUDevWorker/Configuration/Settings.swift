@@ -1,0 +1,194 @@
+import AWS
+import Foundation
+import Jobs
+import Logging
+import Postgres
+import RabbitMQ
+import Reservations
+
+/// The settings of one run of the program, checked as they are read.
+///
+/// Faults are gathered, so that all of them can be told at once.
+final class Settings {
+    private let source: SettingsSource
+    private var faults: [String] = []
+
+    private init(_ source: SettingsSource) { self.source = source }
+
+    /// Reads what a command needs.
+    ///
+    /// Throws `ConfigurationFaults` with all that is missing or wrong.
+    static func load<each Part>(_ read: repeat (Settings) -> (each Part)?) async throws -> (repeat each Part)
+    {
+        let settings = Settings(try await SettingsSource.open())
+        let parts = (repeat (each read)(settings))
+        guard settings.faults.isEmpty else { throw ConfigurationFaults(lines: settings.faults) }
+        return (repeat try settings.require(each parts))
+    }
+
+    private func require<Part>(_ part: Part?) throws -> Part {
+        guard let part else { throw ConfigurationFaults(lines: self.faults) }
+        return part
+    }
+}
+
+extension Settings {
+    /// PostgreSQL for all, and without a pooler in between for the worker's own session.
+    func database() -> DatabaseSettings? {
+        guard let url = self.source.value("DATABASE_URL") ?? (self.source.value("PGHOST") == nil ? nil : "")
+        else {
+            self.fault("DATABASE_URL is not set (nor PGHOST)", "postgresql://user@host/database")
+            return nil
+        }
+        let direct = self.source.value("DATABASE_DIRECT_URL")
+        return DatabaseSettings(
+            pooled: PostgresConfiguration(url).with { $0.usesPooler = direct != nil },
+            direct: PostgresConfiguration(direct ?? url)
+        )
+    }
+
+    func broker() -> RabbitMQConfiguration? {
+        guard let url = self.source.value("AMQP_URL") else {
+            self.fault("AMQP_URL is not set", "amqp://user:password@host:5672/vhost")
+            return nil
+        }
+        do {
+            let caFile = self.source.value("SSL_CERT_FILE")
+            return try RabbitMQConfiguration(url: url).with { $0.caFile = caFile }
+        } catch {
+            self.faults.append("AMQP_URL cannot be used: \(error.message)")
+            return nil
+        }
+    }
+
+    func topology() -> Topology? {
+        let prefix = self.source.value("TOPOLOGY_PREFIX") ?? "gpudev"
+        guard prefix.utf8.count <= 100, prefix.wholeMatch(of: /[A-Za-z0-9][A-Za-z0-9._\-]*/) != nil else {
+            self.faults.append("TOPOLOGY_PREFIX must be a name of letters, digits, '.', '_' and '-'")
+            return nil
+        }
+        return Topology(prefix: prefix)
+    }
+
+    func aws() -> AWSConfiguration? {
+        let source = self.source
+        do {
+            return try AWSConfiguration { source.value($0) }
+        } catch {
+            self.faults.append(error.message)
+            return nil
+        }
+    }
+
+    func worker() -> WorkerSettings? {
+        var worker = WorkerSettings()
+        worker.name = "\(ProcessInfo.processInfo.hostName)/\(ProcessInfo.processInfo.processIdentifier)"
+        worker.families = self.families() ?? worker.families
+        self.number("WORKER_CONCURRENCY", 1...10_000) { worker.concurrency = $0 }
+        self.number("WORKER_MAX_ATTEMPTS", 1...1000) { worker.retries.maximumAttempts = $0 }
+        self.number("WORKER_MAX_STARTS", 1...1000) { worker.maximumStarts = $0 }
+        self.duration("WORKER_DEADLINE") { worker.deadline = $0 }
+        self.duration("WORKER_RETRY_BASE") { worker.retries.base = $0 }
+        self.duration("WORKER_UNKNOWN_KIND_WAIT") { worker.unknownKindWait = $0 }
+        self.duration("WORKER_SHUTDOWN_GRACE") { worker.shutdownGrace = $0 }
+        if worker.deadline > .seconds(900) {
+            self.faults.append(
+                "WORKER_DEADLINE must be at most 15m, half of RabbitMQ's usual consumer timeout"
+            )
+        }
+        self.number("HTTP_PORT", 0...65535) { _ in }
+        return worker
+    }
+
+    /// Nil inside if host names are not set up.
+    func dns() -> DNSSettings?? {
+        guard
+            let values = self.group(["DOMAIN_NAME", "HOSTED_ZONE_ID", "JUPYTER_ALB_DNS"])
+        else { return .some(nil) }
+        return DNSSettings(
+            domainName: values[0].lowercased(),
+            hostedZoneID: HostedZoneID(rawValue: values[1]),
+            jupyterLoadBalancerDNS: values[2]
+        )
+    }
+
+    /// Nil inside if routes are not set up.
+    func routes() -> RouteSettings?? {
+        guard
+            let values = self.group(
+                ["JUPYTER_ALB_LISTENER_ARN", "ALB_VPC_ID", "DOMAIN_NAME"],
+                sharing: "DOMAIN_NAME"
+            )
+        else { return .some(nil) }
+        return RouteSettings(
+            listenerARN: ResourceARN(rawValue: values[0]),
+            vpcID: values[1],
+            domainName: values[2].lowercased()
+        )
+    }
+
+    func logs() -> LogSettings? {
+        var logs = LogSettings()
+        self.choice("LOG_LEVEL", Logger.Level.allCases.map(\.rawValue)) {
+            logs.level = Logger.Level(rawValue: $0) ?? .info
+        }
+        self.choice("LOG_FORMAT", ["json", "text"]) { logs.isJSON = $0 == "json" }
+        return logs
+    }
+}
+
+extension Settings {
+    private func fault(_ sentence: String, _ example: String) {
+        self.faults.append("\(sentence); for example \(example)")
+    }
+
+    private func number(_ name: String, _ range: ClosedRange<Int>, _ take: (Int) -> Void) {
+        guard let text = self.source.value(name) else { return }
+        guard let number = Int(text), range.contains(number) else {
+            return self.faults.append(
+                "\(name) must be a whole number from \(range.lowerBound) to \(range.upperBound)"
+            )
+        }
+        take(number)
+    }
+
+    private func duration(_ name: String, _ take: (Duration) -> Void) {
+        guard let text = self.source.value(name) else { return }
+        guard let duration = DurationText(text)?.duration, duration > .zero else {
+            return self.faults.append("\(name) must be a duration such as 500ms, 5s, 10m or 1h")
+        }
+        take(duration)
+    }
+
+    private func choice(_ name: String, _ choices: [String], _ take: (String) -> Void) {
+        guard let text = self.source.value(name) else { return }
+        guard choices.contains(text) else {
+            return self.faults.append("\(name) must be one of \(choices.joined(separator: ", "))")
+        }
+        take(text)
+    }
+
+    private func families() -> [String]? {
+        guard let text = self.source.value("WORKER_QUEUES") else { return nil }
+        let names = text.split(separator: ",").map { $0.filter { !$0.isWhitespace } }
+        guard !names.isEmpty, names.allSatisfy({ Topology.families[$0] != nil }) else {
+            let known = Topology.families.keys.sorted().joined(separator: ", ")
+            self.faults.append("WORKER_QUEUES must be a list of \(known), with commas in between")
+            return nil
+        }
+        return Array(Set(names)).sorted()
+    }
+
+    /// Settings that go together: all of them or none, but for one that another group may have too.
+    private func group(_ names: [String], sharing shared: String? = nil) -> [String]? {
+        let values = names.map { self.source.value($0) }
+        let missing = zip(names, values).filter { $0.1 == nil }.map(\.0)
+        guard !missing.isEmpty else { return values.compactMap { $0 } }
+        let present = zip(names, values).filter { $0.1 != nil && $0.0 != shared }.map(\.0)
+        if !present.isEmpty {
+            let (given, lacking) = (present.joined(separator: ", "), missing.joined(separator: ", "))
+            self.faults.append("\(given) is set, but not \(lacking): they go together")
+        }
+        return nil
+    }
+}

@@ -1,0 +1,59 @@
+import EventLoops
+import Logging
+import Postgres
+import ServiceLifecycle
+
+/// Waits, before anything is consumed, for a database whose schema this program can work with.
+///
+/// Steps that are missing will be applied by `migrate`; later steps than this program knows are those of a newer
+/// replica. A step that is there and different is a mistake that no waiting mends.
+struct SchemaWatch: Sendable {
+    private let database: PostgresConfiguration
+    private let loop: EventLoop
+    private let logger: Logger
+
+    private static let pause: Duration = .seconds(1)
+
+    init(_ database: PostgresConfiguration, _ loop: EventLoop, _ logger: Logger) {
+        self.database = database
+        self.loop = loop
+        self.logger = logger
+    }
+
+    /// False if the end came first.
+    func waitUntilCurrent() async throws -> Bool {
+        while !Task.isCancelled, !Task.isShuttingDownGracefully {
+            if try await self.isCurrent() { return true }
+            try? await cancelWhenGracefulShutdown { try await Task.sleep(for: Self.pause) }
+        }
+        return false
+    }
+
+    private func isCurrent() async throws -> Bool {
+        do {
+            let connection = try await PostgresConnection.connect(
+                self.database,
+                on: self.loop,
+                logger: self.logger
+            )
+            let status = try await EmbeddedSchemas.migrations.check(on: connection)
+            await connection.close()
+            guard status.changed.isEmpty else {
+                throw Failure(
+                    .configuration,
+                    "migrations \(status.changed) are not those that this program knows"
+                )
+            }
+            if !status.isCurrent {
+                self.logger.warning(
+                    "the schema is behind; waiting for `gpudev-worker migrate`",
+                    metadata: ["schema.pending": "\(status.pending)"]
+                )
+            }
+            return status.isCurrent
+        } catch let error as PostgresError where error.isConnectionLost {
+            self.logger.warning("PostgreSQL is away; waiting", metadata: ["error": "\(error)"])
+            return false
+        }
+    }
+}

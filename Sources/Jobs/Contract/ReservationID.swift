@@ -1,0 +1,14 @@
+/// The id of a reservation, as in `reservations.reservation_id`.
+package struct ReservationID: Hashable, Sendable, CustomStringConvertible, PayloadValue {
+    package static let requirement =
+        "1 to 255 of the characters A-Z, a-z, 0-9, '.', '_' and '-', a letter or digit first"
+
+    package let description: String
+
+    package init?(wire: String) {
+        guard wire.utf8.count <= 255, wire.wholeMatch(of: /[A-Za-z0-9][A-Za-z0-9._\-]*/) != nil else {
+            return nil
+        }
+        self.description = wire
+    }
+}

@@ -1,0 +1,84 @@
+package import FoundationEssentials
+package import RabbitMQ
+
+/// A message in a dead queue, and what its headers say of its death.
+package struct DeadLetter: Sendable {
+    package let queue: String
+    package let message: Message
+    package let reason: String
+    package let code: String
+    package let error: String
+    package let attempts: Int
+    package let deadAt: Date?
+    package let replayCount: Int
+
+    /// Where the message came from.
+    package let exchange: String
+    package let routingKey: String
+
+    /// The id as it stands in the message, which may be none or no UUID.
+    package var messageID: String? { self.message.properties.messageID }
+    package var jobID: JobID? { self.messageID.flatMap { JobID($0) } }
+    package var kind: JobKind { JobKind(self.message.properties.type ?? self.routingKey) }
+
+    package init(_ delivery: Delivery, in queue: String) {
+        let headers = delivery.message.properties.headers
+        let brokers = BrokersDeath(headers)
+        self.queue = queue
+        self.message = delivery.message
+        self.reason = headers[DeadLetterHeader.reason]?.string ?? brokers?.reason ?? "unknown"
+        self.code = headers[DeadLetterHeader.code]?.string ?? ""
+        self.error = headers[DeadLetterHeader.error]?.string ?? ""
+        self.attempts = headers[DeadLetterHeader.attempts]?.integer.map { Int(clamping: $0) } ?? 0
+        self.deadAt = headers[DeadLetterHeader.diedAt]?.string.flatMap { Date(rfc3339: $0) } ?? brokers?.time
+        self.replayCount = DeadLetterHeader.replayCount(of: delivery.message)
+        self.exchange = headers[DeadLetterHeader.exchange]?.string ?? brokers?.exchange ?? delivery.exchange
+        self.routingKey =
+            headers[DeadLetterHeader.routingKey]?.string ?? brokers?.routingKey ?? delivery.routingKey
+    }
+
+    /// The message as it goes out again: as it came at first, with one replay more.
+    func replay(by whom: String, at time: Date) -> Message {
+        var message = self.message
+        let headers = message.properties.headers
+        message.properties.expiration = headers[DeadLetterHeader.expiration]?.string
+        for name in DeadLetterHeader.ofDeath + DeadLetterHeader.ofOrigin + DeadLetterHeader.ofBroker {
+            message.properties.headers[name] = nil
+        }
+        message.properties.headers[DeadLetterHeader.replayCount] = .int64(Int64(self.replayCount + 1))
+        message.properties.headers[DeadLetterHeader.replayedAt] = .string(time.rfc3339)
+        message.properties.headers[DeadLetterHeader.replayedBy] = .string(whom)
+        return message
+    }
+}
+
+/// What RabbitMQ writes into `x-death` of a letter that it has buried itself.
+private struct BrokersDeath {
+    let reason: String
+    let time: Date?
+    let exchange: String?
+    let routingKey: String?
+
+    init?(_ headers: FieldTable) {
+        guard case .array(let deaths)? = headers["x-death"], case .table(let death)? = deaths.first else {
+            return nil
+        }
+        switch death["reason"]?.string {
+        case "delivery_limit": self.reason = "delivery-limit"
+        case "rejected": self.reason = "rejected-by-broker"
+        case "expired": self.reason = "expired"
+        case let other: self.reason = other ?? "unknown"
+        }
+        if case .timestamp(let seconds)? = death["time"] {
+            self.time = Date(timeIntervalSince1970: Double(seconds))
+        } else {
+            self.time = nil
+        }
+        self.exchange = death["exchange"]?.string
+        if case .array(let keys)? = death["routing-keys"] {
+            self.routingKey = keys.first?.string
+        } else {
+            self.routingKey = nil
+        }
+    }
+}

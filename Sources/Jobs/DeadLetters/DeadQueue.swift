@@ -1,0 +1,89 @@
+import FoundationEssentials
+package import Postgres
+package import RabbitMQ
+
+/// A dead queue, as a person looks into it and brings letters back.
+///
+/// Letters are taken without a verdict, so that they are all still there, and in order, once the connection is closed.
+package struct DeadQueue: Sendable {
+    private let name: String
+    private let connection: RabbitMQConnection
+
+    package init(_ name: String, on connection: RabbitMQConnection) {
+        self.name = name
+        self.connection = connection
+    }
+
+    /// The letters that `filter` accepts, oldest first.
+    package func letters(matching filter: DeadLetterFilter, limit: Int = .max) async throws -> [DeadLetter] {
+        var letters: [DeadLetter] = []
+        try await self.forEach { letter, _ in
+            if filter.accepts(letter) { letters.append(letter) }
+            return letters.count < limit
+        }
+        return letters
+    }
+
+    /// Brings letters back, each in three steps: the ledger and the outbox in one transaction, then the verdict.
+    ///
+    /// It can be interrupted at any point and done again: a letter whose replay is in the ledger already is only
+    /// taken off the queue. Returns how many were replayed.
+    package func replay(
+        matching filter: DeadLetterFilter,
+        limit: Int = .max,
+        by whom: String,
+        pause: Duration,
+        through database: PostgresPool,
+        onReplay: (DeadLetter) -> Void,
+    ) async throws -> Int {
+        var count = 0
+        guard limit > 0 else { return 0 }
+        try await self.forEach { letter, tag in
+            guard filter.accepts(letter) else { return true }
+            if count > 0, pause > .zero { try await Task.sleep(for: pause) }
+            try await self.enqueue(letter, by: whom, through: database)
+            KillPoint.replayed.reach()
+            self.connection.acknowledge(tag)
+            count += 1
+            onReplay(letter)
+            return count < limit
+        }
+        await self.connection.flushAcknowledgements()
+        return count
+    }
+
+    /// Goes through what is in the queue now, until `body` says that it is enough.
+    private func forEach(_ body: (DeadLetter, DeliveryTag) async throws -> Bool) async throws {
+        let status = try await self.connection.declareQueue(self.name, passive: true)
+        for _ in 0..<status.messages {
+            guard let delivery = try await self.connection.get(self.name) else { return }
+            guard try await body(DeadLetter(delivery, in: self.name), delivery.tag) else { return }
+        }
+    }
+
+    /// Puts the message into the outbox, on condition that the ledger does not have this replay yet.
+    ///
+    /// A job that the ledger does not know, such as a malformed one, has nothing to be checked against.
+    private func enqueue(_ letter: DeadLetter, by whom: String, through database: PostgresPool) async throws {
+        let message = OutboxMessage(
+            to: .jobs,
+            routingKey: letter.exchange.isEmpty ? letter.kind.name : letter.routingKey,
+            letter.replay(by: whom, at: Date())
+        )
+        try await database.transaction { transaction in
+            if let job = letter.jobID {
+                let known = try await transaction.run(
+                    "SELECT replays FROM job_ledger WHERE job_id = \(job) FOR UPDATE"
+                ).rows.first
+                if try known?.read("replays", as: Int.self) ?? 0 > letter.replayCount { return }
+                _ = try await transaction.run(
+                    """
+                    UPDATE job_ledger SET state = 'waiting', replays = \(letter.replayCount + 1), finished_at = NULL
+                    WHERE job_id = \(job) AND state = 'dead'
+                    """
+                )
+            }
+            try await transaction.commit(after: [try message.insertion(), "NOTIFY gpudev_outbox"])
+        }
+    }
+}

@@ -1,0 +1,17 @@
+package import AWS
+package import Jobs
+package import Postgres
+
+extension KindTable {
+    /// Adds what can be done for reservations; without settings a kind is rejected with a reason that says so.
+    package mutating func registerReservationKinds(
+        database: PostgresPool,
+        route53: Route53Client,
+        loadBalancing: ELBv2Client,
+        dns: DNSSettings?,
+        routes: RouteSettings?,
+    ) {
+        self.register(MapDNS(database: database, route53: route53, settings: dns))
+        self.register(CreateTargetGroup(database: database, loadBalancing: loadBalancing, settings: routes))
+    }
+}

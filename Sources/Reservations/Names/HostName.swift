@@ -1,0 +1,53 @@
+import Jobs
+
+/// The short host name of a reservation: one DNS label (RFC 1123).
+struct HostName: Hashable, Sendable, CustomStringConvertible, PayloadValue {
+    static let requirement =
+        "1 to 63 of the characters a-z, 0-9 and '-', which neither begin nor end with '-'"
+
+    let description: String
+
+    init?(wire: String) {
+        guard wire.utf8.count <= 63, wire.wholeMatch(of: /[a-z0-9]([a-z0-9\-]*[a-z0-9])?/) != nil else {
+            return nil
+        }
+        self.description = wire
+    }
+
+    /// Makes a label of a wish in any spelling; nil if nothing usable is left.
+    ///
+    /// Separators become hyphens, other characters go; a label of digits alone could pass for an address.
+    init?(wish: String) {
+        let kept = wish.lowercased().compactMap { character -> Character? in
+            switch character {
+            case "a"..."z", "0"..."9": character.isASCII ? character : nil
+            case " ", ".", "-", "_": "-"
+            default: nil
+            }
+        }
+        let label = String(kept).split(separator: "-").joined(separator: "-").prefix(63)
+        let name = String(label).trimmed
+        guard name.contains(where: \.isLetter), let host = HostName(wire: name) else { return nil }
+        self = host
+    }
+
+    /// Infrastructure answers under these names.
+    static let reserved: Set<String> = [
+        "www", "api", "admin", "root", "mail", "ftp", "ns", "ns1", "ns2", "ssh", "test",
+    ]
+
+    /// The name followed by `-` and `suffix`, cut to fit.
+    func with(suffix: String) -> HostName? {
+        let stem = String(self.description.prefix(63 - suffix.utf8.count - 1)).trimmed
+        return HostName(wire: "\(stem)-\(suffix)")
+    }
+}
+
+extension String {
+    /// Without hyphens at its end.
+    fileprivate var trimmed: String {
+        var text = self
+        while text.hasSuffix("-") { text.removeLast() }
+        return text
+    }
+}

@@ -49,7 +49,7 @@ struct CreateSnapshot: JobHandler {
         let created: Bool
     }
 
-    /// How long to wait for a pending snapshot that began too early, before a new one is taken.
+    /// How long to wait for a pending snapshot that began too early, and for one to show up that may have been begun.
     private static let patience: Duration = .seconds(15)
 
     func exclusiveKey(for payload: Payload) -> String? { "disk:\(payload.user)/\(payload.disk)" }
@@ -72,6 +72,10 @@ struct CreateSnapshot: JobHandler {
             return .rejected(Reason("InvalidVolume.NotFound", "there is no volume \(volumeID) any more"))
         }
         if let refusal = self.refusal(volume, payload) { return .rejected(refusal) }
+        if job.context.followsUnsettledStart, try await self.ownSnapshots(of: volume, for: job).isEmpty {
+            let message = "an earlier start may have begun a snapshot that does not show yet"
+            return .snooze(Self.patience, Reason("start-unsettled", message))
+        }
         switch try await self.earlierSnapshot(of: volume, disk, for: job) {
         case .mustEnd(let id):
             let message =
@@ -133,6 +137,13 @@ extension CreateSnapshot {
         }
         let isAtRest = !volume.isAttached && disk.holderEnded.map { newest.startTime >= $0 } ?? false
         return isAtRest ? .adopted(newest) : .mustEnd(newest.id)
+    }
+
+    private func ownSnapshots(of volume: Volume, for job: Job<Payload>) async throws -> [Snapshot] {
+        try await self.ec2.describeSnapshots(
+            matching: [.volume(volume.id), .tag(EC2Client.operationTag, job.id.description)],
+            deadline: job.context.deadline
+        )
     }
 
     private func take(_ volume: Volume, for job: Job<Payload>) async throws -> Snapshot {

@@ -5,4 +5,5 @@ import Jobs
 extension AWSError: DescribedFailure {
     package var failureCode: String { self.awsCode ?? self.code.rawValue }
     package var isWorthAnotherTry: Bool { self.isRetryable }
+    package var waitBeforeNextTry: Duration? { self.retryAfter }
 }

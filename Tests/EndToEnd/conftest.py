@@ -1,6 +1,8 @@
-"""What every test from outside needs: its own database on the private PostgreSQL that ./dev test started."""
+"""What every test from outside needs, on the private services that ./dev test started."""
 
 import os
+import sys
+import urllib.request
 import uuid
 from pathlib import Path
 
@@ -8,6 +10,11 @@ import psycopg
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path += [str(ROOT / "scripts/demo"), str(Path(__file__).parent)]
+os.environ |= {
+    "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-2",
+    "AWS_ENDPOINT_URL": os.environ.get("GPUDEV_TEST_AWS_ENDPOINT", ""), "NO_PROXY": "127.0.0.1",
+}
 
 
 def required(variable: str) -> str:
@@ -27,3 +34,41 @@ def database():
             connection.execute((ROOT / "schemas/sql/0002_worker.sql").read_text())
             yield connection
         admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def cloud():
+    """An AWS with a zone, a load balancer and an instance in it, and nothing else."""
+    from cloud import Cloud
+
+    reset = urllib.request.Request(required("GPUDEV_TEST_AWS_ENDPOINT") + "/moto-api/reset", method="POST")
+    urllib.request.build_opener(urllib.request.ProxyHandler({})).open(reset, timeout=10).close()
+    return Cloud()
+
+
+@pytest.fixture
+def proxy():
+    """A server between the worker and AWS that a test can make misbehave."""
+    from aws_proxy import AWSProxy
+
+    proxy = AWSProxy(required("GPUDEV_TEST_AWS_ENDPOINT"))
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture
+def system(tmp_path, cloud, request):
+    """A worker system with nothing running yet; the ends of the logs are shown when the test fails."""
+    from system import System
+
+    system = System(tmp_path, cloud.settings())
+    yield system
+    print(system.logs())
+    system.close()
+
+
+@pytest.fixture
+def proxied(system, proxy):
+    """The same, with the proxy in front of AWS."""
+    system.environment["AWS_ENDPOINT_URL"] = proxy.url
+    return system

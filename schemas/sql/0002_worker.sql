@@ -11,6 +11,8 @@ CREATE TABLE job_ledger (
     replays       integer NOT NULL DEFAULT 0,
     deaths        integer NOT NULL DEFAULT 0,
     worker        text,                         -- who started it last
+    started_at    timestamptz,                  -- of a start that has no fate yet
+    previous_start timestamptz,                 -- of the start before it, if that was left without a fate
     holder        bigint,                       -- the advisory lock that this worker holds while it lives
     claimed_until timestamptz,
     exclusive_key text,                         -- what no two running jobs may touch, such as disk:alice/home
@@ -83,6 +85,8 @@ BEGIN
         waiting_since = CASE WHEN to_state = 'waiting' AND NOT uses_attempt THEN coalesce(waiting_since, now()) END,
         deaths = deaths + (to_state = 'dead')::integer,
         holder = NULL,
+        started_at = NULL,
+        previous_start = NULL,
         claimed_until = NULL,
         error_code = with_code,
         error = with_error,

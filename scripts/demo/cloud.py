@@ -1,5 +1,7 @@
 """AWS as the platform would have set it up, and AWS's own view of what the worker did there."""
 
+import uuid
+
 import boto3
 
 DOMAIN = "devservers.example"
@@ -15,7 +17,7 @@ class Cloud:
         self._create_network()
         self._create_load_balancer()
         self._create_instance()
-        zone = self._dns.create_hosted_zone(Name=f"{DOMAIN}.", CallerReference="demo")
+        zone = self._dns.create_hosted_zone(Name=f"{DOMAIN}.", CallerReference=str(uuid.uuid4()))
         self.zone = zone["HostedZone"]["Id"].rpartition("/")[2]
 
     def _create_network(self) -> None:
@@ -26,7 +28,7 @@ class Cloud:
         ]
 
     def _create_load_balancer(self) -> None:
-        balancer = self._balancing.create_load_balancer(Name="jupyter", Subnets=self._subnets)["LoadBalancers"][0]
+        balancer = self._balancing.create_load_balancer(Name=f"jupyter-{uuid.uuid4().hex[:8]}", Subnets=self._subnets)["LoadBalancers"][0]
         not_found = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}
         listener = self._balancing.create_listener(
             LoadBalancerArn=balancer["LoadBalancerArn"], Protocol="HTTP", Port=80, DefaultActions=[not_found]

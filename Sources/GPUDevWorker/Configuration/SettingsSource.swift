@@ -3,31 +3,32 @@ import SystemPackage
 
 /// Where settings come from: the environment, then files of the same name in `CONFIG_DIRECTORY`.
 struct SettingsSource: Sendable {
-    private let reader: ConfigReader
+    private let readers: [ConfigReader]
 
     static func open() async throws -> SettingsSource {
         let environment = EnvironmentVariablesProvider()
-        let directory = ConfigReader(provider: environment).string(forKey: ConfigKey(["CONFIG_DIRECTORY"]))
+        let first = ConfigReader(provider: environment)
+        let directory = first.string(forKey: ConfigKey(["CONFIG_DIRECTORY"]))
         guard let directory, !directory.isEmpty else {
-            return SettingsSource(ConfigReader(provider: environment))
+            return SettingsSource(readers: [first])
         }
         do {
             let files = try await DirectoryFilesProvider(directoryPath: FilePath(directory))
-            return SettingsSource(ConfigReader(providers: [environment, files]))
+            return SettingsSource(readers: [first, ConfigReader(provider: files)])
         } catch {
             throw ConfigurationFaults(lines: ["CONFIG_DIRECTORY \(directory) cannot be read: \(error)"])
         }
     }
 
-    init(_ reader: ConfigReader) { self.reader = reader }
-
-    /// The value of a setting without blanks around it; nil if it is absent or empty.
+    /// The value of a setting without blanks around it; nil if it is absent or empty everywhere.
     ///
     /// Every value is treated as a secret: none is ever logged.
     func value(_ name: String) -> String? {
-        let text = self.reader.string(forKey: ConfigKey([name]), isSecret: true)?
-            .trimming(while: \.isWhitespace)
-        return text?.isEmpty == false ? text : nil
+        self.readers.lazy
+            .compactMap {
+                $0.string(forKey: ConfigKey([name]), isSecret: true)?.trimming(while: \.isWhitespace)
+            }
+            .first { !$0.isEmpty }
     }
 }
 

@@ -7,8 +7,8 @@ package enum Fate: Sendable {
     /// Done: all that it changes commits together with the ledger and the completion event.
     case success(Success)
 
-    /// Try again later, at the cost of one attempt.
-    case retry(Reason)
+    /// Try again later, at the cost of one attempt, and not before so long.
+    case retry(Reason, after: Duration = .zero)
 
     /// Come back after a while, at no cost: what the job waits for has not happened yet.
     case snooze(Duration, Reason)

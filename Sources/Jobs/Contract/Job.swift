@@ -20,6 +20,9 @@ package struct JobContext: Sendable {
     /// Which try this is, counted from 1; snoozes and interruptions are none.
     package let attempt: Int
 
+    /// Whether an earlier start was left without a fate: its last call may still be under way.
+    package let followsUnsettledStart: Bool
+
     /// When the handler is cancelled.
     ///
     /// Calls must end before it.
@@ -28,8 +31,14 @@ package struct JobContext: Sendable {
     /// Carries the job's id and kind.
     package let logger: Logger
 
-    package init(attempt: Int, deadline: ContinuousClock.Instant, logger: Logger) {
+    package init(
+        attempt: Int,
+        followsUnsettledStart: Bool = false,
+        deadline: ContinuousClock.Instant,
+        logger: Logger,
+    ) {
         self.attempt = attempt
+        self.followsUnsettledStart = followsUnsettledStart
         self.deadline = deadline
         self.logger = logger
     }

@@ -4,7 +4,8 @@ package import RabbitMQ
 
 /// A dead queue, as a person looks into it and brings letters back.
 ///
-/// Letters are taken without a verdict, so that they are all still there, and in order, once the connection is closed.
+/// Letters are taken without a verdict and given back in the order of their coming. A quorum queue puts what comes
+/// back behind what came back before, so the order stays only if each look goes through the whole queue.
 package struct DeadQueue: Sendable {
     private let name: String
     private let connection: RabbitMQConnection
@@ -17,11 +18,15 @@ package struct DeadQueue: Sendable {
     /// The letters that `filter` accepts, oldest first.
     package func letters(matching filter: DeadLetterFilter, limit: Int = .max) async throws -> [DeadLetter] {
         var letters: [DeadLetter] = []
-        try await self.forEach { letter, _ in
-            if filter.accepts(letter) { letters.append(letter) }
-            return letters.count < limit
+        try await self.forEach { letter in
+            if letters.count < limit, filter.accepts(letter) { letters.append(letter) }
+            return .keep
         }
         return letters
+    }
+
+    private enum Verdict {
+        case keep, takeOff
     }
 
     /// Brings letters back, each in three steps: the ledger and the outbox in one transaction, then the verdict.
@@ -37,27 +42,30 @@ package struct DeadQueue: Sendable {
         onReplay: (DeadLetter) -> Void,
     ) async throws -> Int {
         var count = 0
-        guard limit > 0 else { return 0 }
-        try await self.forEach { letter, tag in
-            guard filter.accepts(letter) else { return true }
+        try await self.forEach { letter in
+            guard count < limit, filter.accepts(letter) else { return .keep }
             if count > 0, pause > .zero { try await Task.sleep(for: pause) }
             try await self.enqueue(letter, by: whom, through: database)
             KillPoint.replayed.reach()
-            self.connection.acknowledge(tag)
             count += 1
             onReplay(letter)
-            return count < limit
+            return .takeOff
         }
-        await self.connection.flushAcknowledgements()
         return count
     }
 
-    /// Goes through what is in the queue now, until `body` says that it is enough.
-    private func forEach(_ body: (DeadLetter, DeliveryTag) async throws -> Bool) async throws {
+    /// Goes through what is in the queue now; what is kept goes back to its place at the end.
+    private func forEach(_ decide: (DeadLetter) async throws -> Verdict) async throws {
         let status = try await self.connection.declareQueue(self.name, passive: true)
+        var kept: [DeliveryTag] = []
+        defer { for tag in kept { self.connection.giveBack(tag) } }
         for _ in 0..<status.messages {
             guard let delivery = try await self.connection.get(self.name) else { return }
-            guard try await body(DeadLetter(delivery, in: self.name), delivery.tag) else { return }
+            kept.append(delivery.tag)
+            if try await decide(DeadLetter(delivery, in: self.name)) == .takeOff {
+                kept.removeLast()
+                self.connection.acknowledge(delivery.tag)
+            }
         }
     }
 

@@ -5,4 +5,11 @@ package protocol DescribedFailure: Error {
 
     /// Whether the same call may succeed later.
     var isWorthAnotherTry: Bool { get }
+
+    /// How long to wait at least before the next try; `nil` where that does not matter.
+    var waitBeforeNextTry: Duration? { get }
+}
+
+extension DescribedFailure {
+    package var waitBeforeNextTry: Duration? { nil }
 }

@@ -119,7 +119,7 @@ extension JobRunner {
             let deadline = kind.deadline ?? self.settings.deadline
             return try await self.claimAndRecord(envelope, exclusiveKey: key, deadline: deadline) { claim in
                 try await self.judged(claim) {
-                    let context = self.context(of: envelope, claim.attempt, deadline)
+                    let context = self.context(of: envelope, claim, deadline)
                     let fate = try await withDeadline(of: deadline, on: self.loop) {
                         try await act(claim.job, context)
                     }
@@ -128,14 +128,14 @@ extension JobRunner {
                 }
             }
         case .writing(let record, let resolve):
-            let first = self.context(of: envelope, 1, self.settings.deadline)
+            let first = self.context(of: envelope, nil, self.settings.deadline)
             if !envelope.isRedelivered, envelope.replayCount == 0,
                 try await self.recorder.recordAtOnce(envelope, record(envelope.id, first))
             {
                 return .acknowledge
             }
             return try await self.claimAndRecord(envelope) { claim in
-                let context = self.context(of: envelope, claim.attempt, self.settings.deadline)
+                let context = self.context(of: envelope, claim, self.settings.deadline)
                 return .success(record(claim.job, context)) { conflict in
                     try await self.judged(claim) {
                         try await resolve(conflict, claim.job, context, self.database.pool)
@@ -210,9 +210,14 @@ extension JobRunner {
         }
     }
 
-    private func context(of envelope: Envelope, _ attempt: Int, _ limit: Duration) -> JobContext {
+    private func context(of envelope: Envelope, _ claim: Claim?, _ limit: Duration) -> JobContext {
         var logger = self.logger
         for (key, value) in envelope.metadata { logger[metadataKey: key] = value }
-        return JobContext(attempt: attempt, deadline: .now.advanced(by: limit), logger: logger)
+        return JobContext(
+            attempt: claim?.attempt ?? 1,
+            followsUnsettledStart: claim?.followsUnsettledStart ?? false,
+            deadline: .now.advanced(by: limit),
+            logger: logger
+        )
     }
 }

@@ -4,11 +4,14 @@ import Postgres
 struct Judge: Sendable {
     let settings: WorkerSettings
 
+    /// How long the last call of a try that was cancelled may go on taking effect unseen.
+    private static let settlingTime: Duration = .seconds(15)
+
     /// The ending that a handler's decision leads to.
     func ending(of fate: Fate, _ claim: Claim) -> Ending {
         switch fate {
         case .success(let success): return .success(success, onConflict: nil)
-        case .retry(let reason): return self.retry(claim, reason)
+        case .retry(let reason, let least): return self.retry(claim, reason, after: least)
         case .snooze(let delay, let reason): return self.snooze(claim, delay, reason)
         case .rejected(let reason, let writes):
             let death = Death(.rejected, code: reason.code, error: reason.message, attempts: claim.attempt)
@@ -23,14 +26,16 @@ struct Judge: Sendable {
         if surprise is Interrupted || Task.isCancelled { throw Interrupted() }
         switch surprise {
         case is DeadlineExceeded:
-            return .retry(Reason("deadline-exceeded", "the try took longer than it may"))
+            let reason = Reason("deadline-exceeded", "the try took longer than it may")
+            return .retry(reason, after: Self.settlingTime)
         case is WriteConflict:
             return .retry(
                 Reason("row-changed", "a row that the job had read was changed before it could write")
             )
         case let failure as any DescribedFailure:
             let reason = Reason(failure.failureCode, "\(failure)")
-            return failure.isWorthAnotherTry ? .retry(reason) : .rejected(reason)
+            guard failure.isWorthAnotherTry else { return .rejected(reason) }
+            return .retry(reason, after: failure.waitBeforeNextTry ?? .zero)
         case let error as PostgresError:
             return .retry(Reason(error.constraint ?? error.sqlState ?? error.code.rawValue, "\(error)"))
         default:
@@ -38,13 +43,13 @@ struct Judge: Sendable {
         }
     }
 
-    func retry(_ claim: Claim, _ reason: Reason) -> Ending {
+    private func retry(_ claim: Claim, _ reason: Reason, after least: Duration) -> Ending {
         var random = SystemRandomNumberGenerator()
         guard let delay = self.settings.retries.delay(afterAttempt: claim.attempt, using: &random) else {
             let death = Death(.exhausted, code: reason.code, error: reason.message, attempts: claim.attempt)
             return .dead(death, triedInVain: reason)
         }
-        return .again(after: delay, reason, usesAttempt: true)
+        return .again(after: max(delay, least), reason, usesAttempt: true)
     }
 
     /// A death if the job has been started too often without any ending: it seems to kill its worker.

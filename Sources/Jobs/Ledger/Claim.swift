@@ -17,6 +17,9 @@ package struct Claim: Sendable {
     /// How often it has been put off, whatever for; each time a message for the next turn went into the outbox.
     let turns: Int
 
+    /// Whether the start before was left without a fate, so that what it did last is not known.
+    let followsUnsettledStart: Bool
+
     /// How long it has been snoozing, since the first time.
     let waited: Duration
 

@@ -36,21 +36,22 @@ struct Ledger: Sendable {
             "SELECT set_config('synchronous_commit', 'off', true)",
             """
             INSERT INTO job_ledger AS l
-                (job_id, kind, state, starts, replays, worker, holder, claimed_until, exclusive_key)
+                (job_id, kind, state, starts, replays, worker, holder, started_at, claimed_until, exclusive_key)
             VALUES (\(envelope.id), \(envelope.kind.name), 'running', 1, \(envelope.replayCount),
-                \(self.worker.name), \(self.worker.lock), now() + \(duration.milliseconds)::bigint * interval '1 ms',
+                \(self.worker.name), \(self.worker.lock), now(), now() + \(duration.milliseconds)::bigint * interval '1 ms',
                 \(exclusiveKey))
             ON CONFLICT (job_id) DO UPDATE SET
                 state = 'running', kind = excluded.kind,
                 starts = l.starts + (l.holder IS DISTINCT FROM excluded.holder)::integer,
                 replays = greatest(l.replays, excluded.replays),
-                worker = excluded.worker, holder = excluded.holder,
+                previous_start = l.started_at, started_at = now(), worker = excluded.worker, holder = excluded.holder,
                 claimed_until = excluded.claimed_until, exclusive_key = excluded.exclusive_key, finished_at = NULL
             WHERE (l.state = 'waiting' AND l.turns <= \(envelope.turn))
                 OR (l.state = 'dead' AND excluded.replays > l.replays)
                 OR (l.state = 'running' AND (l.holder = excluded.holder OR l.claimed_until < now()
                     OR pg_try_advisory_xact_lock_shared(l.holder)))
             RETURNING starts, attempts, deaths, snoozes, turns,
+                previous_start IS NOT NULL AS follows_unsettled_start,
                 coalesce((extract(epoch FROM now() - waiting_since) * 1000)::bigint, 0) AS waited
             """,
             "SELECT state, turns FROM job_ledger WHERE job_id = \(envelope.id)",
@@ -127,6 +128,7 @@ extension Claim {
         self.deaths = try row.read("deaths")
         self.snoozes = try row.read("snoozes")
         self.turns = try row.read("turns")
+        self.followsUnsettledStart = try row.read("follows_unsettled_start")
         self.waited = .milliseconds(try row.read("waited", as: Int.self))
     }
 }

@@ -105,6 +105,8 @@ import Testing
         try await TestBed.with { bed in
             try await bed.withWorker(KindTable(handler)) {
                 let job = try await bed.publish("disk.scripted")
+                try await bed.eventually { try await bed.ledger(job) == "waiting 1" }
+                _ = try await bed.pool.run("UPDATE outbox SET available_at = now()")
                 _ = try await bed.events(1)
                 #expect(try await bed.ledger(job) == "succeeded 2")
             }

@@ -1,0 +1,93 @@
+"""An HTTP server between the worker and AWS that can delay, answer for itself, or strike at a chosen request."""
+
+import http.client
+import http.server
+import threading
+import time
+import urllib.parse
+from collections.abc import Callable
+
+REFUSAL = (
+    "<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>"
+    "<RequestID>11112222-3333-4444-5555-666677778888</RequestID></Response>"
+)
+
+
+class AWSProxy:
+    """Forwards everything, but does what is asked at requests for one action."""
+
+    def __init__(self, upstream: str) -> None:
+        self._upstream = urllib.parse.urlparse(upstream)
+        self.seen: list[str] = []
+        self._before: dict[str, Callable[[int], tuple[int, str] | None]] = {}
+        self._after: dict[str, Callable[[], None]] = {}
+        proxy = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def handle_any(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                proxy.handle(self, body)
+
+            do_GET = do_POST = do_PUT = do_DELETE = handle_any  # noqa: N815
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def before(self, action: str, do: Callable[[int], tuple[int, str] | None]) -> None:
+        """Calls `do` with the number of the request, from 1; what it returns is answered instead."""
+        self._before[action] = do
+
+    def after(self, action: str, do: Callable[[], None]) -> None:
+        """Calls `do` when AWS has answered and the worker has not heard it yet."""
+        self._after[action] = do
+
+    def delay(self, action: str, seconds: float) -> None:
+        self.before(action, lambda _: time.sleep(seconds))
+
+    def refuse(self, action: str, status: int, code: str, times: int = 10**9) -> None:
+        answer = (status, REFUSAL.format(code=code, message="as the test wants it"))
+        self.before(action, lambda number: answer if number <= times else None)
+
+    def count(self, action: str) -> int:
+        return self.seen.count(action)
+
+    def handle(self, request: http.server.BaseHTTPRequestHandler, body: bytes) -> None:
+        action = urllib.parse.parse_qs(body.decode(errors="replace")).get("Action", [request.path])[0]
+        self.seen.append(action)
+        answer = self._before[action](self.count(action)) if action in self._before else None
+        status, headers, content = self._answer(answer) if answer else self._forward(request, body)
+        if action in self._after:
+            self._after[action]()
+        try:
+            request.send_response(status)
+            for name, value in headers:
+                request.send_header(name, value)
+            request.send_header("Content-Length", str(len(content)))
+            request.end_headers()
+            request.wfile.write(content)
+        except OSError:
+            pass  # the worker has gone
+
+    @staticmethod
+    def _answer(answer: tuple[int, str]) -> tuple[int, list, bytes]:
+        return answer[0], [("Content-Type", "text/xml")], answer[1].encode()
+
+    def _forward(self, request: http.server.BaseHTTPRequestHandler, body: bytes) -> tuple[int, list, bytes]:
+        connection = http.client.HTTPConnection(self._upstream.hostname, self._upstream.port, timeout=60)
+        connection.request(request.command, request.path, body, dict(request.headers))
+        response = connection.getresponse()
+        content = response.read()
+        kept = [(name, value) for name, value in response.getheaders() if name.lower() in ("content-type", "location")]
+        connection.close()
+        return response.status, kept, content
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()

@@ -1,0 +1,147 @@
+"""A worker that dies at any step, and the one that comes after it: nothing lost, every effect once."""
+
+import signal
+import threading
+
+import invariants
+import pytest
+from system import eventually
+
+DISK = {"user_id": "alice", "disk_name": "home"}
+
+
+@pytest.fixture
+def disk(system, cloud):
+    """A disk with a volume, to take snapshots of."""
+    volume = cloud.create_volume("alice", "home")
+    system.add_disk("alice", "home", ebs_volume_id=volume)
+    return volume
+
+
+def die_at(system, point: str, number: int = 1):
+    replica = system.start_doomed(GPUDEV_KILL_AT=f"{point}:{number}")
+    assert replica.process.wait(timeout=30) == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("point", ["delivered", "claimed", "acted", "committing", "committed", "published", "confirmed"])
+def test_a_snapshot_survives_death_at_any_step(system, cloud, disk, point):
+    job = system.publish("disk.create-snapshot", DISK)
+    die_at(system, point)
+    system.start()
+    invariants.check(system, [job])
+    assert cloud.snapshots_of(job) == [disk]
+    assert system.state(job) == ("succeeded", 1)
+
+
+@pytest.mark.parametrize("point", ["delivered", "committing", "committed", "published", "confirmed"])
+def test_a_row_survives_death_at_any_step(system, point):
+    job = system.publish("disk.create", DISK)
+    die_at(system, point)
+    system.start()
+    invariants.check(system, [job], seconds=15)
+    assert system.value("SELECT count(*) FROM disks") == 1
+    assert system.state(job) == ("succeeded", 1)
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_snapshot_is_adopted_when_the_answer_of_aws_was_lost(proxied, proxy, cloud, disk, moment):
+    job = proxied.publish("disk.create-snapshot", DISK)
+    strike = threading.Event()
+
+    def kill(*_) -> None:
+        if not strike.is_set():
+            strike.set()
+            proxied.replicas[0].kill()
+
+    getattr(proxy, moment)("CreateSnapshot", kill)
+    proxied.start_doomed()
+    eventually("the worker was killed", lambda: strike.is_set() and not proxied.replicas[0].is_alive)
+    eventually("AWS has carried it out", lambda: cloud.snapshots_of(job))
+    proxied.start()
+    invariants.check(proxied, [job])
+    assert cloud.snapshots_of(job) == [disk]
+
+
+@pytest.mark.parametrize(("kind", "action", "count"), [
+    ("reservation.create-target-group", "CreateTargetGroup", "describe_target_groups"),
+    ("reservation.create-target-group", "CreateRule", "describe_target_groups"),
+    ("reservation.create-target-group", "RegisterTargets", "describe_target_groups"),
+])
+def test_a_route_is_made_once_though_the_worker_dies_on_the_way(proxied, proxy, cloud, kind, action, count):
+    import boto3
+
+    proxied.add_reservation("r-1")
+    job = proxied.publish(kind, {
+        "reservation_id": "r-1", "domain_name": "host", "pod_name": "gpu-dev-1", "instance_id": cloud.instance,
+        "jupyter_port": 30888, "expires_at": "2031-02-03T04:05:06Z"})
+    strike = threading.Event()
+
+    def kill() -> None:
+        if not strike.is_set():
+            strike.set()
+            proxied.replicas[0].kill()
+
+    proxy.after(action, kill)
+    proxied.start_doomed()
+    eventually("the worker was killed", lambda: strike.is_set() and not proxied.replicas[0].is_alive)
+    proxied.start()
+    invariants.check(proxied, [job], seconds=15)
+    assert len(boto3.client("elbv2").describe_target_groups()["TargetGroups"]) == 1
+    assert cloud.routed_hosts() == ["host.devservers.example"]
+
+
+def test_a_replay_survives_death_before_the_letter_is_taken_off(system, cloud):
+    system.start()
+    job = system.publish("disk.create-snapshot", DISK)
+    assert system.event(job)["data"]["code"] == "unknown-disk"
+    system.add_disk("alice", "home", ebs_volume_id=cloud.create_volume("alice", "home"))
+    eventually("the letter lies there", lambda: system.depth("disks.dead") == 1)
+    result = system.run("dead", "replay", "--job", job, GPUDEV_KILL_AT="replay-published:1")
+    assert result.returncode == -signal.SIGKILL
+    eventually("the job succeeds", lambda: system.state(job) == ("succeeded", 2))
+    eventually("the letter is back", lambda: system.depth("disks.dead") == 1)
+    assert "replayed 1 letters" in system.call("dead", "replay", "--job", job)
+    eventually("the letter is gone", lambda: system.depth("disks.dead") == 0)
+    eventually("nothing is on its way", lambda: not system.rows("SELECT FROM outbox") and not system.depth("disks"))
+    assert len(cloud.snapshots_of(job)) == 1
+    assert {event["id"] for event in system.events_of(job)} == {f"{job}.failed.1", f"{job}.completed"}
+
+
+def test_a_worker_killed_while_it_drains_leaves_its_jobs_to_the_next(proxied, proxy, cloud, disk):
+    proxy.delay("CreateSnapshot", 2)
+    job = proxied.publish("disk.create-snapshot", DISK)
+    replica, = proxied.start(GPUDEV_KILL_AT="draining:1")
+    eventually("the job runs", lambda: proxy.count("CreateSnapshot") == 1)
+    replica.send(signal.SIGTERM)
+    assert replica.process.wait(timeout=20) == -signal.SIGKILL
+    proxied.start()
+    invariants.check(proxied, [job])
+    assert cloud.snapshots_of(job) == [disk]
+
+
+def test_a_job_that_keeps_killing_its_worker_is_quarantined_and_its_neighbours_are_not(system, cloud, disk):
+    settings = {"WORKER_MAX_STARTS": "2", "GPUDEV_KILL_AT": "claimed:1", "WORKER_CONCURRENCY": "1"}
+    poison = system.publish("disk.create-snapshot", DISK)
+    for _ in range(2):
+        replica = system.start_doomed(**settings)
+        assert replica.process.wait(timeout=30) == -signal.SIGKILL
+    neighbour = system.publish("disk.create", DISK | {"disk_name": "other"})
+    system.start(WORKER_MAX_STARTS="2")
+    assert system.event(poison)["data"]["reason"] == "poison"
+    invariants.check(system, [neighbour], dead=[poison])
+    assert system.state(poison) == ("dead", 0)
+
+
+def test_a_worker_that_wakes_up_late_writes_nothing(proxied, proxy, cloud, disk):
+    stale, = proxied.start(WORKER_DEADLINE="1s")
+    proxy.before("CreateSnapshot", lambda number: stale.send(signal.SIGSTOP) if number == 1 else None)
+    job = proxied.publish("disk.create-snapshot", DISK)
+    eventually("the first worker is stopped in its tracks", lambda: proxy.count("CreateSnapshot") == 1)
+    # The broker hands the message on when the first one's heartbeats have stayed out.
+    proxied.start()
+    proxied.publish("disk.create-snapshot", DISK, job)
+    eventually("the second worker has done it", lambda: proxied.state(job) == ("succeeded", 1), 40)
+    stale.send(signal.SIGCONT)
+    eventually("the first one works again", lambda: "the claim was lost" in stale.log.read_text(), 20)
+    invariants.check(proxied, [job])
+    assert cloud.snapshots_of(job) == [disk]

@@ -2,10 +2,12 @@
 
 import signal
 import threading
+import urllib.parse
 
 import invariants
 import pytest
 from system import eventually
+from tcp_proxy import TCPProxy
 
 DISK = {"user_id": "alice", "disk_name": "home"}
 
@@ -23,7 +25,7 @@ def die_at(system, point: str, number: int = 1):
     assert replica.process.wait(timeout=30) == -signal.SIGKILL
 
 
-@pytest.mark.parametrize("point", ["delivered", "claimed", "acted", "committing", "committed", "published", "confirmed"])
+@pytest.mark.parametrize("point", ["delivered", "claimed", "acted", "committing", "committed", "confirmed"])
 def test_a_snapshot_survives_death_at_any_step(system, cloud, disk, point):
     job = system.publish("disk.create-snapshot", DISK)
     die_at(system, point)
@@ -33,7 +35,7 @@ def test_a_snapshot_survives_death_at_any_step(system, cloud, disk, point):
     assert system.state(job) == ("succeeded", 1)
 
 
-@pytest.mark.parametrize("point", ["delivered", "committing", "committed", "published", "confirmed"])
+@pytest.mark.parametrize("point", ["delivered", "committing", "committed", "confirmed"])
 def test_a_row_survives_death_at_any_step(system, point):
     job = system.publish("disk.create", DISK)
     die_at(system, point)
@@ -41,6 +43,48 @@ def test_a_row_survives_death_at_any_step(system, point):
     invariants.check(system, [job], seconds=15)
     assert system.value("SELECT count(*) FROM disks") == 1
     assert system.state(job) == ("succeeded", 1)
+
+
+def through_proxy(system, setting: str, pattern: bytes, strike=lambda: None) -> TCPProxy:
+    """Puts a proxy in front of the service that a setting names."""
+    url = urllib.parse.urlparse(system.environment[setting])
+    proxy = TCPProxy(url.hostname, url.port, pattern, strike)
+    system.environment[setting] = url._replace(netloc=url.netloc.replace(str(url.port), str(proxy.port))).geturl()
+    return proxy
+
+
+@pytest.mark.parametrize("dies", [True, False], ids=["and the worker dies", "and the worker lives"])
+@pytest.mark.parametrize("kind", ["disk.create", "disk.create-snapshot"])
+def test_a_commit_whose_answer_is_lost_counts_once(system, cloud, kind, dies):
+    volume = cloud.create_volume("alice", "other")
+    system.add_disk("alice", "other", ebs_volume_id=volume)
+    settings = dict(system.environment)
+    proxy = through_proxy(
+        system, "DATABASE_URL", b"completed", lambda: system.replicas[0].kill() if dies else None)
+    job = system.publish(kind, DISK if kind == "disk.create" else DISK | {"disk_name": "other"})
+    system.start_doomed()
+    assert proxy.has_struck.wait(20)
+    eventually("the worker has met its fate", lambda: system.replicas[0].is_alive != dies)
+    system.environment = settings
+    system.start()
+    invariants.check(system, [job])
+    assert system.state(job) == ("succeeded", 1)
+    assert system.value("SELECT count(*) FROM disks") == (2 if kind == "disk.create" else 1)
+    assert len(cloud.snapshots_of(job)) == (kind == "disk.create-snapshot")
+    proxy.close()
+
+
+def test_an_event_whose_confirm_is_lost_is_published_again_under_the_same_id(system):
+    job = system.publish("disk.create", DISK)
+    settings = dict(system.environment)
+    proxy = through_proxy(system, "AMQP_URL", b"x-outbox-id", lambda: system.replicas[0].kill())
+    system.start_doomed()
+    assert proxy.has_struck.wait(20)
+    eventually("the worker is dead", lambda: not system.replicas[0].is_alive)
+    system.environment = settings
+    system.start()
+    invariants.check(system, [job])
+    proxy.close()
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])

@@ -8,7 +8,7 @@
 ///
 /// Only debug builds look: `GPUDEV_KILL_AT=claimed:3` ends the process at the third arrival at `claimed`.
 package enum KillPoint: String, Sendable {
-    case delivered, claimed, acted, committing, committed, published, confirmed, draining
+    case delivered, claimed, acted, committing, committed, confirmed, draining
     case replayed = "replay-published"
 
     /// Does not return if this is the place and the time.

@@ -28,6 +28,9 @@ actor OutboxRelay {
     /// How long a message stays away that no queue would take.
     private static let pauseOfReturned: Duration = .seconds(30)
 
+    /// How long a batch may take to be confirmed; its rows stay locked meanwhile.
+    private static let patience: Duration = .seconds(20)
+
     /// How long the relay sleeps when nothing tells it that a row is due.
     private static let longestSleep: Duration = .seconds(2)
 
@@ -53,6 +56,11 @@ actor OutboxRelay {
         while await !connection.isClosed, !Task.isCancelled {
             do {
                 try await self.enqueueDueSchedules()
+                if await connection.isBlocked {
+                    await self.alarm.wait(atMost: Self.longestSleep)
+                    if self.isFinishing { return }
+                    continue
+                }
                 guard try await self.publishBatch(over: connection) else { continue }
                 if self.isFinishing { return }
                 await self.alarm.wait(atMost: try await self.timeUntilNextRow())
@@ -86,13 +94,34 @@ actor OutboxRelay {
                 """
             ).rows
             guard !rows.isEmpty else { return true }
-            let ids = try rows.map { row throws(PostgresError) in try row.read("id", as: Int.self) }
-            let batch = try zip(ids, rows).map { id, row in try self.outgoing(id, OutboxMessage(row)) }
-            let outcomes = try await connection.publish(batch, within: .seconds(20))
-            KillPoint.published.reach()
-            try await self.record(zip(ids, outcomes).map { ($0, $1) }, in: transaction)
+            let (batch, unreadable) = try self.read(rows)
+            let outcomes = try await connection.publish(batch.map(\.message), within: Self.patience)
+            let told = zip(batch, outcomes).map { ($0.id, $1) }
+            try await self.record(told + unreadable, in: transaction)
             return rows.count < limit
         }
+    }
+
+    /// The rows as messages; one that cannot be read must not hold up the others.
+    private func read(_ rows: PostgresRows) throws -> (
+        [(id: Int, message: OutgoingMessage)], [(Int, PublishOutcome)]
+    ) {
+        var batch: [(id: Int, message: OutgoingMessage)] = []
+        var unreadable: [(Int, PublishOutcome)] = []
+        for row in rows {
+            let id: Int = try row.read("id")
+            do {
+                batch.append((id, self.outgoing(id, try OutboxMessage(row))))
+            } catch {
+                let reason = RabbitMQError(
+                    .invalidMessage,
+                    during: "outbox",
+                    "the row cannot be read: \(error)"
+                )
+                unreadable.append((id, .unsendable(reason)))
+            }
+        }
+        return (batch, unreadable)
     }
 
     private func outgoing(_ id: Int, _ row: OutboxMessage) -> OutgoingMessage {

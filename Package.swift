@@ -79,6 +79,7 @@ let package = Package(
             dependencies: ["Jobs", "Postgres", "RabbitMQ"],
             swiftSettings: settings
         ),
+        .testTarget(name: "ReservationsTests", dependencies: ["Reservations"], swiftSettings: settings),
         .testTarget(
             name: "RabbitMQTests",
             dependencies: ["RabbitMQ", "EventLoops", log],

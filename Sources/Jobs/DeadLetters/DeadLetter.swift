@@ -22,19 +22,24 @@ package struct DeadLetter: Sendable {
     package var kind: JobKind { JobKind(self.message.properties.type ?? self.routingKey) }
 
     package init(_ delivery: Delivery, in queue: String) {
-        let headers = delivery.message.properties.headers
+        self.init(delivery.message, from: delivery.exchange, routingKey: delivery.routingKey, in: queue)
+    }
+
+    /// `exchange` and `routingKey` are those by which it came into the dead queue.
+    init(_ message: Message, from exchange: String, routingKey: String, in queue: String) {
+        let headers = message.properties.headers
         let brokers = BrokersDeath(headers)
         self.queue = queue
-        self.message = delivery.message
+        self.message = message
         self.reason = headers[DeadLetterHeader.reason]?.string ?? brokers?.reason ?? "unknown"
         self.code = headers[DeadLetterHeader.code]?.string ?? ""
         self.error = headers[DeadLetterHeader.error]?.string ?? ""
         self.attempts = headers[DeadLetterHeader.attempts]?.integer.map { Int(clamping: $0) } ?? 0
         self.deadAt = headers[DeadLetterHeader.diedAt]?.string.flatMap { Date(rfc3339: $0) } ?? brokers?.time
-        self.replayCount = DeadLetterHeader.replayCount(of: delivery.message)
-        self.exchange = headers[DeadLetterHeader.exchange]?.string ?? brokers?.exchange ?? delivery.exchange
+        self.replayCount = DeadLetterHeader.replayCount(of: message)
+        self.exchange = headers[DeadLetterHeader.exchange]?.string ?? brokers?.exchange ?? exchange
         self.routingKey =
-            headers[DeadLetterHeader.routingKey]?.string ?? brokers?.routingKey ?? delivery.routingKey
+            headers[DeadLetterHeader.routingKey]?.string ?? brokers?.routingKey ?? routingKey
     }
 
     /// The message as it goes out again: as it came at first, with one replay more.

@@ -4,8 +4,8 @@ package struct ReconnectBackoff: Sendable {
     private let cap: Duration
     private var attempts = 0
 
-    /// Waits that begin below `base` and never exceed `cap`.
-    package init(base: Duration = .milliseconds(250), cap: Duration = .seconds(30)) {
+    /// Waits that begin below `base` and never exceed `cap`, so that work goes on within seconds of a broker's return.
+    package init(base: Duration = .milliseconds(250), cap: Duration = .seconds(5)) {
         self.base = base
         self.cap = cap
     }

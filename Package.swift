@@ -76,7 +76,7 @@ let package = Package(
         ),
         .testTarget(
             name: "JobsTests",
-            dependencies: ["Jobs", "Postgres", "RabbitMQ"],
+            dependencies: ["EventLoops", "Jobs", "Postgres", "RabbitMQ", log],
             swiftSettings: settings
         ),
         .testTarget(name: "ReservationsTests", dependencies: ["Reservations"], swiftSettings: settings),

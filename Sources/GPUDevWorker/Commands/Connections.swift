@@ -13,17 +13,11 @@ enum Connections {
         _ configuration: RabbitMQConfiguration,
         _ body: (RabbitMQConnection) async throws -> Result,
     ) async throws -> Result {
-        let loop = EventLoop(name: "broker")
-        defer { loop.stop() }
         let named = configuration.with { $0.connectionName = "gpudev-worker command" }
-        let connection = try await RabbitMQConnection.connect(named, on: loop, logger: Self.silence)
-        do {
-            let result = try await body(connection)
-            await connection.close()
-            return result
-        } catch {
-            await connection.close()
-            throw error
+        return try await self.lend(body) { loop in
+            try await RabbitMQConnection.connect(named, on: loop, logger: self.silence)
+        } close: {
+            await $0.close()
         }
     }
 
@@ -31,16 +25,10 @@ enum Connections {
         _ configuration: PostgresConfiguration,
         _ body: (PostgresPool) async throws -> Result,
     ) async throws -> Result {
-        let loop = EventLoop(name: "database")
-        defer { loop.stop() }
-        let pool = PostgresPool(configuration.with { $0.connections = 0...2 }, on: loop, logger: Self.silence)
-        do {
-            let result = try await body(pool)
-            await pool.close()
-            return result
-        } catch {
-            await pool.close()
-            throw error
+        try await self.lend(body) { loop in
+            PostgresPool(configuration.with { $0.connections = 0...2 }, on: loop, logger: self.silence)
+        } close: {
+            await $0.close()
         }
     }
 
@@ -48,15 +36,27 @@ enum Connections {
         _ configuration: PostgresConfiguration,
         _ body: (PostgresConnection) async throws -> Result,
     ) async throws -> Result {
-        let loop = EventLoop(name: "database")
+        try await self.lend(body) { loop in
+            try await PostgresConnection.connect(configuration, on: loop, logger: self.silence)
+        } close: {
+            await $0.close()
+        }
+    }
+
+    private static func lend<Client, Result>(
+        _ body: (Client) async throws -> Result,
+        open: (EventLoop) async throws -> Client,
+        close: (Client) async -> Void,
+    ) async throws -> Result {
+        let loop = EventLoop(name: "command")
         defer { loop.stop() }
-        let connection = try await PostgresConnection.connect(configuration, on: loop, logger: Self.silence)
+        let client = try await open(loop)
         do {
-            let result = try await body(connection)
-            await connection.close()
+            let result = try await body(client)
+            await close(client)
             return result
         } catch {
-            await connection.close()
+            await close(client)
             throw error
         }
     }

@@ -6,7 +6,7 @@ final class Shutdown: Sendable {
 
     func begin() { self.hasBegun.store(true, ordering: .releasing) }
 
-    func wait() async {
+    @concurrent func wait() async {
         while !self.hasBegun.load(ordering: .acquiring), !Task.isCancelled {
             try? await Task.sleep(for: .milliseconds(5))
         }

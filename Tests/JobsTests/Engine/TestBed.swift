@@ -103,6 +103,7 @@ extension TestBed {
     func withWorker(
         _ kinds: KindTable,
         _ adjust: (inout WorkerSettings) -> Void = { _ in },
+        jobLoop jobs: EventLoop = EventLoop(name: "jobs"),
         _ body: @escaping @Sendable () async throws -> Void,
     ) async throws {
         var settings = WorkerSettings()
@@ -110,7 +111,7 @@ extension TestBed {
         settings.retries = RetrySchedule(base: .milliseconds(20), maximumAttempts: 3)
         settings.busyDelay = .milliseconds(50)
         adjust(&settings)
-        let (jobs, relay) = (EventLoop(name: "jobs"), EventLoop(name: "relay"))
+        let relay = EventLoop(name: "relay")
         defer {
             jobs.stop()
             relay.stop()

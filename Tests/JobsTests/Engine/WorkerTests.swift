@@ -1,3 +1,4 @@
+import EventLoops
 import Foundation
 import Jobs
 import Postgres
@@ -192,6 +193,17 @@ import Testing
                 #expect(try await bed.events(1).count == 1)
             }
         }
+    }
+
+    @Test(arguments: ["disk.recorded", "disk.scripted"])
+    func `does a job without a change of thread`(_ kind: String) async throws {
+        let loop = EventLoop(name: "jobs")
+        try await TestBed.with { bed in
+            for number in 1...200 { try await bed.publish(kind, #"{"key": "\#(number)"}"#) }
+            try await bed.withWorker(Self.none(), jobLoop: loop) { _ = try await bed.events(200) }
+        }
+        // Starting and ending take a few; the jobs themselves none.
+        #expect(loop.remoteEnqueues < 50)
     }
 
     @Test func `refuses queues that could lose jobs`() async throws {

@@ -1,8 +1,10 @@
 """What no worker can do: where it goes, and that nothing else suffers."""
 
+import json
 import uuid
 
 import pytest
+from system import eventually
 
 DISK = {"user_id": "alice", "disk_name": "home"}
 
@@ -43,6 +45,16 @@ def test_a_body_that_is_malformed_is_buried_byte_for_byte(system, body):
     assert headers["x-requested-by"] == "me" and headers["x-replay-count"] == 0
     assert system.event(job)["data"]["reason"] == "malformed"
     assert system.state(job) is None
+    assert is_alive(system)
+
+
+def test_a_body_beyond_all_measure_is_buried_by_the_broker_itself(system):
+    system.start()
+    body = b"x" * (17 << 20)
+    system.publish("disk.create", body)
+    eventually("it is buried", lambda: system.depth("disks.dead") == 1)
+    letter, = json.loads(system.call("dead", "list", "--json"))
+    assert (letter["reason"], letter["bytes"]) == ("rejected-by-broker", len(body))
     assert is_alive(system)
 
 

@@ -204,7 +204,6 @@ class System:
 
     def close(self) -> None:
         for replica in self.replicas:
-            replica.send(signal.SIGCONT) if replica.is_alive else None
             replica.kill()
         if not self._connection.is_open:
             self.connect()

@@ -73,6 +73,46 @@ def test_a_snapshot_is_taken_once_for_ten_messages_to_two_workers(system, cloud)
     assert {event["id"] for event in system.events()} == {f"{job}.completed"}
 
 
+def pending_snapshot(volume: str, begun: str) -> str:
+    """What EC2 says of a snapshot that somebody else has begun (API reference, DescribeSnapshots)."""
+    return (
+        '<DescribeSnapshotsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId>'
+        f"<snapshotSet><item><snapshotId>snap-0123456789abcdef0</snapshotId><volumeId>{volume}</volumeId>"
+        f"<status>pending</status><startTime>{begun}</startTime><progress>7%</progress><ownerId>1</ownerId>"
+        "<volumeSize>10</volumeSize><description/></item></snapshotSet></DescribeSnapshotsResponse>")
+
+
+def disk_of_ended_reservation(system, cloud) -> str:
+    volume = cloud.create_volume("alice", "home")
+    system.add_reservation("r-1", "expired")
+    system.rows("UPDATE reservations SET reservation_ended = '2025-01-02T12:00:00Z'")
+    system.add_disk("alice", "home", ebs_volume_id=volume, reservation_id="r-1")
+    return volume
+
+
+def test_a_pending_snapshot_of_a_disk_at_rest_is_adopted(proxied, proxy, cloud):
+    volume = disk_of_ended_reservation(proxied, cloud)
+    pending = (200, pending_snapshot(volume, "2025-01-02T12:00:01.000Z"))
+    proxy.before("DescribeSnapshots", lambda number: pending if number == 1 else None)
+    proxied.start()
+    job = proxied.publish("disk.create-snapshot", {"user_id": "alice", "disk_name": "home"})
+    data = proxied.event(job)["data"]
+    assert (data["snapshot_id"], data["created"]) == ("snap-0123456789abcdef0", False)
+    assert cloud.snapshots_of(job) == []
+
+
+def test_a_pending_snapshot_from_before_the_last_writes_is_waited_for(proxied, proxy, cloud):
+    volume = disk_of_ended_reservation(proxied, cloud)
+    pending = (200, pending_snapshot(volume, "2025-01-02T11:59:59.000Z"))
+    proxy.before("DescribeSnapshots", lambda number: pending if number == 1 else None)
+    proxied.start()
+    job = proxied.publish("disk.create-snapshot", {"user_id": "alice", "disk_name": "home"})
+    eventually("the job waits", lambda: proxied.state(job) == ("waiting", 0))
+    proxied.rows("UPDATE outbox SET available_at = now()")
+    assert proxied.event(job)["data"]["created"] is True
+    assert cloud.snapshots_of(job) == [volume]
+
+
 def test_a_volume_is_brought_into_the_tables_and_followed(system, cloud):
     volume = cloud.create_volume("alice", "home")
     system.start()

@@ -21,8 +21,6 @@ import Testing
             let event = try await bed.connection.get(bed.eventsQueue)
             #expect(event == nil)
             #expect(try await bed.count("SELECT count(*) FROM disks") == 1)
-            let jobsLeft = try await bed.connection.get(bed.topology.queue("disks"))
-            #expect(jobsLeft == nil)
         }
     }
 

@@ -81,8 +81,11 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
             self.readyActions.append(action)
             return
         }
-        self.remote.withLock { $0.actions.append(action) }
-        self.wake()
+        let wasEmpty = self.remote.withLock { remote in
+            defer { remote.actions.append(action) }
+            return remote.jobs.isEmpty && remote.actions.isEmpty
+        }
+        if wasEmpty { self.wake() }
     }
 
     package func asUnownedSerialExecutor() -> UnownedSerialExecutor { UnownedSerialExecutor(ordinary: self) }

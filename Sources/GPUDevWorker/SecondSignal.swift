@@ -14,6 +14,7 @@ struct SecondSignal: Service {
                 isSecond = true
                 continue
             }
+            LogSink.standardError.flush()
             _exit(128 + signal.rawValue)
         }
     }

@@ -7,7 +7,9 @@ struct DiskName: Hashable, Sendable, CustomStringConvertible, PayloadValue {
     let description: String
 
     init?(wire: String) {
-        guard wire.utf8.count <= 128, wire.wholeMatch(of: /[a-zA-Z0-9_\-]+/) != nil else { return nil }
+        guard wire.utf8.count <= 128, Self.alphabet.spells(wire) else { return nil }
         self.description = wire
     }
+
+    private static let alphabet = .lettersAndDigits + Alphabet("_-")
 }

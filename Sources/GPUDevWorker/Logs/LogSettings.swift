@@ -7,8 +7,9 @@ struct LogSettings: Sendable {
     var isJSON = isatty(STDERR_FILENO) == 0
 
     func logger() -> Logger {
-        var logger = Logger(label: "gpudev-worker") { label -> any LogHandler in
-            self.isJSON ? JSONLogHandler() as any LogHandler : StreamLogHandler.standardError(label: label)
+        atexit { LogSink.standardError.flush() }
+        var logger = Logger(label: "gpudev-worker") { _ in
+            LineLogHandler(self.isJSON ? .json : .text, into: .standardError)
         }
         logger.logLevel = self.level
         return logger

@@ -6,9 +6,11 @@ package struct ReservationID: Hashable, Sendable, CustomStringConvertible, Paylo
     package let description: String
 
     package init?(wire: String) {
-        guard wire.utf8.count <= 255, wire.wholeMatch(of: /[A-Za-z0-9][A-Za-z0-9._\-]*/) != nil else {
-            return nil
-        }
+        guard wire.utf8.count <= 255, Self.alphabet.spells(wire),
+            Alphabet.lettersAndDigits.contains(wire.utf8.first)
+        else { return nil }
         self.description = wire
     }
+
+    private static let alphabet = .lettersAndDigits + Alphabet("._-")
 }

@@ -8,11 +8,14 @@ struct HostName: Hashable, Sendable, CustomStringConvertible, PayloadValue {
     let description: String
 
     init?(wire: String) {
-        guard wire.utf8.count <= 63, wire.wholeMatch(of: /[a-z0-9]([a-z0-9\-]*[a-z0-9])?/) != nil else {
-            return nil
-        }
+        guard wire.utf8.count <= 63, Self.alphabet.spells(wire),
+            Alphabet.lowercaseAndDigits.contains(wire.utf8.first),
+            Alphabet.lowercaseAndDigits.contains(wire.utf8.last)
+        else { return nil }
         self.description = wire
     }
+
+    private static let alphabet = .lowercaseAndDigits + Alphabet("-")
 
     /// Makes a label of a wish in any spelling; nil if nothing usable is left.
     ///

@@ -5,7 +5,7 @@ extension InstanceID: PayloadValue {
     package static var requirement: String { "the id of an instance, such as i-0123456789abcdef0" }
 
     package init?(wire: String) {
-        guard wire.wholeMatch(of: /i-[0-9a-f]{8,17}/) != nil else { return nil }
+        guard Alphabet.lowercaseHexadecimal.spells(wire, after: "i-", 8...17) else { return nil }
         self.init(rawValue: wire)
     }
 }

@@ -22,7 +22,7 @@ let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "
 
 /// The SQL and JSON schemas travel inside the program.
 let schemas: [Resource] =
-    ["0001_platform", "0002_worker"].map { .embedInCode("Schemas/sql/\($0).sql") }
+    ["0001_platform", "0002_worker", "0003_suspects"].map { .embedInCode("Schemas/sql/\($0).sql") }
     + [
         "disk.create", "disk.create-snapshot", "disk.reconcile-volume", "reservation.map-dns",
         "reservation.create-target-group",

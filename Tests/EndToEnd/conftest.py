@@ -1,6 +1,7 @@
 """What every test from outside needs, on the private services that ./dev test started."""
 
 import os
+import subprocess
 import sys
 import urllib.request
 import uuid
@@ -11,10 +12,28 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path += [str(ROOT / "scripts/demo"), str(Path(__file__).parent)]
-os.environ |= {
-    "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-2",
-    "AWS_ENDPOINT_URL": os.environ.get("GPUDEV_TEST_AWS_ENDPOINT", ""), "NO_PROXY": "127.0.0.1",
-}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--seed", type=int, default=1, help="what the experiments draw their jobs and faults with")
+    parser.addoption("--whole", action="store_true", help="experiments at their full length")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def services():
+    """The services of this process: with several at once, each has a set of its own."""
+    lane = os.environ.get("PYTEST_XDIST_WORKER")
+    if lane:
+        up = subprocess.run([ROOT / "scripts/services", "up", lane], check=True, capture_output=True, text=True)
+        lines = (line.removeprefix("export ").partition("=") for line in up.stdout.splitlines())
+        os.environ |= {name: value for name, _, value in lines if name.startswith("GPUDEV_TEST_")}
+    os.environ |= {
+        "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-2",
+        "AWS_ENDPOINT_URL": required("GPUDEV_TEST_AWS_ENDPOINT"), "NO_PROXY": "127.0.0.1",
+    }
+    yield
+    if lane:
+        subprocess.run([ROOT / "scripts/services", "down", lane], check=True)
 
 
 def required(variable: str) -> str:
@@ -31,7 +50,8 @@ def database():
     with psycopg.connect(admin_url, autocommit=True) as admin:
         admin.execute(f'CREATE DATABASE "{name}"')
         with psycopg.connect(admin_url, dbname=name, autocommit=True) as connection:
-            connection.execute((ROOT / "schemas/sql/0002_worker.sql").read_text())
+            for migration in sorted((ROOT / "schemas/sql").glob("*.sql")):
+                connection.execute(migration.read_text())
             yield connection
         admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 

@@ -14,7 +14,7 @@ import psycopg
 from contracts import check_event, check_payload
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PROGRAM = ROOT / ".build/debug/gpudev-worker"
+PROGRAM = pathlib.Path(os.environ.get("GPUDEV_TEST_PROGRAM", ROOT / ".build/debug/gpudev-worker"))
 QUICK = {
     "WORKER_RETRY_BASE": "100ms", "WORKER_UNKNOWN_KIND_WAIT": "300ms", "WORKER_SHUTDOWN_GRACE": "10s",
     "LOG_LEVEL": "debug", "LOG_FORMAT": "json", "HTTP_PORT": "0",
@@ -43,6 +43,16 @@ class Replica:
     @property
     def is_alive(self) -> bool:
         return self.process.poll() is None
+
+    @property
+    def descriptors(self) -> int:
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    @property
+    def resident(self) -> int:
+        """Memory in KiB."""
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0])
 
     def send(self, number: signal.Signals) -> None:
         self.process.send_signal(number)

@@ -90,8 +90,8 @@ class Cloud:
 
     def routed_hosts(self) -> list[str]:
         """The hosts that the listener's rules send somewhere."""
-        rules = self._balancing.describe_rules(ListenerArn=self.listener)["Rules"]
+        pages = self._balancing.get_paginator("describe_rules").paginate(ListenerArn=self.listener)
         return [
-            host for rule in rules for condition in rule["Conditions"]
+            host for page in pages for rule in page["Rules"] for condition in rule["Conditions"]
             for host in condition.get("Values") or condition["HostHeaderConfig"]["Values"]
         ]

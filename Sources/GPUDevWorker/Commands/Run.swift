@@ -2,6 +2,7 @@ import AWS
 import ArgumentParser
 import Disks
 import EventLoops
+import FoundationEssentials
 import HTTP
 import Jobs
 import Logging
@@ -42,6 +43,10 @@ struct Run: AsyncParsableCommand {
             dns: dns,
             routes: routes
         )
+        #if DEBUG
+            let olderThan = ProcessInfo.processInfo.environment["GPUDEV_OLDER_THAN"] ?? ""
+            for kind in olderThan.split(separator: ",") { kinds.remove(JobKind(String(kind))) }
+        #endif
         let engine = Worker(
             settings: worker,
             kinds: kinds,

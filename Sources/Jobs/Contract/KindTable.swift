@@ -45,6 +45,9 @@ package struct KindTable: Sendable {
 
     package subscript(_ kind: JobKind) -> RegisteredKind? { self.kinds[kind.name] }
 
+    /// Takes a kind out again; a test makes a replica of an older version so.
+    package mutating func remove(_ kind: JobKind) { self.kinds[kind.name] = nil }
+
     private mutating func add(_ kind: RegisteredKind) {
         let previous = self.kinds.updateValue(kind, forKey: kind.kind.name)
         precondition(previous == nil, "two handlers for \(kind.kind)")

@@ -121,7 +121,8 @@ extension JobRunner {
                 try await self.judged(claim) {
                     let context = self.context(of: envelope, claim, deadline)
                     let fate = try await withDeadline(of: deadline, on: self.loop) {
-                        try await act(claim.job, context)
+                        Misbehaviour.strike(claim.job)
+                        return try await act(claim.job, context)
                     }
                     KillPoint.acted.reach()
                     return fate

@@ -9,7 +9,8 @@ struct Ledger: Sendable {
     ///
     /// The claim may be lost in a crash of PostgreSQL, which costs a repeat and never a job: it need not wait for the
     /// disk. A claim is free when its time is up or when its holder's advisory lock can be had, because then the
-    /// holder is dead. The same worker takes its own claim again without counting a start.
+    /// holder is dead. The same worker takes its own claim again without counting a start. Of the jobs that were
+    /// running at two deaths already it holds one at a time.
     func claim(
         _ envelope: Envelope,
         for duration: Duration,
@@ -17,15 +18,21 @@ struct Ledger: Sendable {
     ) async throws(PostgresError) -> ClaimOutcome {
         do {
             return try await self.tryToClaim(envelope, for: duration, exclusiveKey: exclusiveKey)
-        } catch  where error.constraint == "job_ledger_exclusive_key" {
+        } catch  where error.constraint == Self.exclusiveKeys {
             guard try await self.freeDeadHolders(of: exclusiveKey) else { return .busy }
+        } catch  where error.constraint == Self.suspects {
+            return .busy
         }
         do {
             return try await self.tryToClaim(envelope, for: duration, exclusiveKey: exclusiveKey)
-        } catch  where error.constraint == "job_ledger_exclusive_key" {
+        } catch  where [Self.exclusiveKeys, Self.suspects].contains(error.constraint) {
             return .busy
         }
     }
+
+    /// The indexes that keep jobs apart which must not run together.
+    private static let exclusiveKeys = "job_ledger_exclusive_key"
+    private static let suspects = "job_ledger_suspect"
 
     private func tryToClaim(
         _ envelope: Envelope,

@@ -1,0 +1,45 @@
+"""The experiments' world, and the report of what they found."""
+
+import dataclasses
+import json
+import pathlib
+import sys
+
+import pytest
+
+sys.path.append(str(pathlib.Path(__file__).parent))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "experiment(number, title): one of the table in docs/reliability.md")
+
+
+@pytest.fixture
+def world(request, tmp_path, cloud):
+    """A system with disks and volumes, nothing running yet; what its verdict says goes into the report."""
+    from report import RESULTS
+    from world import World
+
+    seed = request.config.getoption("seed")
+    world = World(tmp_path, cloud, seed, request.config.getoption("whole"))
+    judge, rows = world.verdict, []
+    world.verdict = lambda *arguments, **more: rows.append(judge(*arguments, **more)) or rows[-1]
+    yield world
+    print(world.logs())
+    world.close()
+    number, title = request.node.get_closest_marker("experiment").args
+    if rows and request.node.stash.get(PASSED, False):
+        RESULTS.mkdir(parents=True, exist_ok=True)
+        name = "".join(letter if letter.isalnum() else "-" for letter in request.node.name)
+        result = dataclasses.asdict(rows[-1]) | {"number": number, "title": title, "seed": seed}
+        (RESULTS / f"{name}.json").write_text(json.dumps(result))
+
+
+PASSED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
+    outcome = yield
+    if call.when == "call":
+        item.stash[PASSED] = outcome.get_result().passed

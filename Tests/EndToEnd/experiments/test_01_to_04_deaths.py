@@ -1,0 +1,126 @@
+"""Replicas that die, are stopped, or are told to end, at any step."""
+
+import signal
+import threading
+import time
+
+import pytest
+from aws_proxy import AWSProxy
+from system import eventually
+
+POINTS = ["delivered", "claimed", "acted", "committing", "committed", "confirmed"]
+SNAPSHOTS = {"disk.create-snapshot": 1}
+
+
+@pytest.mark.experiment(1, "`kill -9` at every step of a job")
+@pytest.mark.parametrize("point", POINTS)
+def test_death_at_every_step(world, point):
+    keeper = world.keep(2, lambda number: {
+        "GPUDEV_KILL_AT": f"{point}:{world.random.randint(1, 30)}"} if number < 6 else {})
+    world.flood(200)
+    eventually("the replicas have died", lambda: keeper.started >= 8 or not world.waiting(), 30)
+    world.recover(15)
+    world.verdict()
+
+
+@pytest.mark.experiment(1, "`kill -9` at every step of a job")
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_death_with_a_request_on_the_wire(world, proxy, moment):
+    """AWS has, or has not yet, done what it was asked when the process that asked dies."""
+    world.environment["AWS_ENDPOINT_URL"] = proxy.url
+    world.keep(2)
+    victims = iter(range(6))
+
+    def strike(*_) -> None:
+        if world.living and next(victims, None) is not None:
+            world.random.choice(world.living).kill()
+
+    for action in ("CreateSnapshot", "CreateTargetGroup"):
+        getattr(proxy, moment)(action, strike)
+    world.flood(200)
+    world.recover(20)
+    world.verdict()
+
+
+@pytest.mark.experiment(1, "`kill -9` at every step of a job")
+def test_death_while_draining(world):
+    """Each replica is told to end under load, and dies as it begins to."""
+    world.keep(2, lambda number: {"GPUDEV_KILL_AT": "draining:1"} if number < 6 else {})
+    with world.flooding(200, per_second=40):
+        for _ in range(6):
+            time.sleep(0.7)
+            for replica in world.living[:1]:
+                replica.send(signal.SIGTERM)
+    world.recover(15)
+    world.verdict()
+
+
+@pytest.mark.experiment(2, "Random `kill -9` of a replica every 2 s")
+def test_random_deaths(world):
+    world.keep(3)
+    ended = threading.Event()
+
+    def kill_now_and_then() -> None:
+        while not ended.wait(2):
+            if world.living:
+                world.random.choice(world.living).kill()
+
+    killer = threading.Thread(target=kill_now_and_then)
+    killer.start()
+    world.flood(world.size(1500, 10_000))
+    eventually("most is done", lambda: world.backlog() < 20, 600)
+    ended.set()
+    killer.join()
+    world.recover(15)
+    world.verdict(120)
+
+
+@pytest.mark.experiment(3, "SIGTERM with short, long and endless jobs running")
+def test_the_end_of_a_replica(world, proxy):
+    """What ends within the grace is finished; the rest goes back with no attempt used."""
+    grace = world.size(6, 30)
+    short, long = world.size(1, 3), world.size(4, 25)
+    world.environment |= {"AWS_ENDPOINT_URL": proxy.url, "WORKER_SHUTDOWN_GRACE": f"{grace}s"}
+    delays = {1: short, 2: long, 3: 10 * grace}
+    proxy.before("CreateSnapshot", lambda number: time.sleep(delays.get(number, 0)))
+    leaving, = world.start()
+    world.flood(200)
+    eventually("the slow jobs run", lambda: proxy.count("CreateSnapshot") >= 3)
+    started = time.monotonic()
+    assert leaving.stop(grace + 10) == 0
+    assert time.monotonic() - started < grace + 3
+    world.start(2)
+    assert world.count("job_attempts WHERE fate = 'retry'") == 0
+    world.recover(20)
+    world.verdict(120)
+    assert world.count("job_ledger WHERE state = 'succeeded' AND attempts <> 1") == 0
+
+
+@pytest.mark.experiment(4, "A second SIGTERM; SIGSTOP and late SIGCONT")
+def test_a_second_signal(world, proxy):
+    world.environment["AWS_ENDPOINT_URL"] = proxy.url
+    proxy.before("CreateSnapshot", lambda number: time.sleep(20) if number <= 2 else None)
+    leaving, _ = world.start(2)
+    world.flood(200)
+    eventually("slow jobs run", lambda: proxy.count("CreateSnapshot") >= 2)
+    leaving.send(signal.SIGTERM)
+    time.sleep(0.3)
+    leaving.send(signal.SIGTERM)
+    assert leaving.process.wait(timeout=3) in (0, 128 + signal.SIGTERM)
+    world.start()
+    world.recover(15)
+    world.verdict(90)
+
+
+@pytest.mark.experiment(4, "A second SIGTERM; SIGSTOP and late SIGCONT")
+def test_a_process_that_sleeps_and_wakes(world):
+    """The broker and PostgreSQL have given its work away by the time it wakes; it must write nothing of it."""
+    sleeper, _ = world.start(2, WORKER_DEADLINE="10s")
+    with world.flooding(200, per_second=50):
+        time.sleep(1)
+        sleeper.send(signal.SIGSTOP)
+    # Messages that the sleeper holds come back when its heartbeats have stayed out.
+    time.sleep(world.size(35, 90))
+    sleeper.send(signal.SIGCONT)
+    world.recover(15)
+    world.verdict(120)

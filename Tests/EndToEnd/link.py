@@ -1,0 +1,117 @@
+"""A TCP server between the worker and a service that cuts, stalls, swallows, delays and loses what passes."""
+
+import asyncio
+import contextlib
+import random
+import socket
+import struct
+import threading
+
+
+class Flow:
+    """What happens to the bytes of one direction."""
+
+    def __init__(self) -> None:
+        self.restore()
+
+    def restore(self) -> None:
+        self.delay = 0.0
+        self.loss = 0.0
+        self.bytes_per_second = 0
+        self.is_stalled = False
+        self.cut_after: int | None = None
+
+
+class Link:
+    """Relays to `target`, which may be changed; `up` is the direction to the service.
+
+    Lost packets come again after 200 ms, as TCP would send them. A stalled direction stops reading, so that buffers
+    fill up. Connections that are there or made while the link `is_dark` are half-open for ever: their bytes are taken
+    and forgotten, and no end hears of it.
+    """
+
+    retransmission = 0.2
+
+    def __init__(self, host: str, port: int, seed: int = 0) -> None:
+        self.target = (host, port)
+        self.up, self.down = Flow(), Flow()
+        self.is_dark = False
+        self._random = random.Random(seed)
+        self._connections: set[tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = set()
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=self._loop.run_forever, daemon=True).start()
+        self._server = self._call(asyncio.start_server(self._accept, "127.0.0.1", 0))
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    def _call(self, coroutine):
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(10)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            far_reader, far_writer = await asyncio.open_connection(*self.target)
+        except OSError:
+            self._abort(writer)
+            return
+        ends = (writer, far_writer)
+        self._connections.add(ends)
+        await asyncio.gather(
+            self._relay(reader, far_writer, self.up, ends), self._relay(far_reader, writer, self.down, ends))
+        self._connections.discard(ends)
+        for end in ends:
+            end.close()
+
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flow: Flow, ends) -> None:
+        is_lost = False
+        with contextlib.suppress(OSError):
+            while data := await reader.read(65536):
+                while flow.is_stalled:
+                    await asyncio.sleep(0.05)
+                is_lost = is_lost or self.is_dark
+                if is_lost:
+                    continue
+                if (pause := self._pause(flow, len(data))) > 0:
+                    await asyncio.sleep(pause)
+                if flow.cut_after is not None and flow.cut_after < len(data):
+                    data, flow.cut_after = data[: flow.cut_after], None
+                    writer.write(data)
+                    await writer.drain()
+                    for end in ends:
+                        self._abort(end)
+                    return
+                if flow.cut_after is not None:
+                    flow.cut_after -= len(data)
+                writer.write(data)
+                await writer.drain()
+            if not is_lost and writer.can_write_eof():
+                writer.write_eof()
+
+    def _pause(self, flow: Flow, size: int) -> float:
+        pause = flow.delay + (self.retransmission if self._random.random() < flow.loss else 0)
+        return pause + (size / flow.bytes_per_second if flow.bytes_per_second else 0)
+
+    @staticmethod
+    def _abort(writer: asyncio.StreamWriter) -> None:
+        end = writer.get_extra_info("socket")
+        with contextlib.suppress(OSError):
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
+
+    def reset(self) -> None:
+        """Ends all connections at once with a reset."""
+
+        async def reset() -> None:
+            for ends in list(self._connections):
+                for end in ends:
+                    self._abort(end)
+
+        self._call(reset())
+
+    def restore(self) -> None:
+        self.is_dark = False
+        self.up.restore()
+        self.down.restore()
+
+    def close(self) -> None:
+        self._server.close()
+        self.reset()
+        self._loop.call_soon_threadsafe(self._loop.stop)

@@ -16,6 +16,7 @@ sys.path += [str(ROOT / "scripts/demo"), str(Path(__file__).parent)]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seed", type=int, default=1, help="what the experiments draw their jobs and faults with")
+    parser.addoption("--minutes", type=float, help="how long the soak lasts")
     parser.addoption("--whole", action="store_true", help="experiments at their full length")
 
 

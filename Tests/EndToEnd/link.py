@@ -6,6 +6,7 @@ import random
 import socket
 import struct
 import threading
+import urllib.parse
 
 
 class Flow:
@@ -27,21 +28,30 @@ class Link:
 
     Lost packets come again after 200 ms, as TCP would send them. A stalled direction stops reading, so that buffers
     fill up. Connections that are there or made while the link `is_dark` are half-open for ever: their bytes are taken
-    and forgotten, and no end hears of it.
+    and forgotten, and no end hears of it. What `meter` makes for a connection is told the bytes of either direction.
     """
 
     retransmission = 0.2
 
-    def __init__(self, host: str, port: int, seed: int = 0) -> None:
+    def __init__(self, host: str, port: int, seed: int = 0, meter=None) -> None:
         self.target = (host, port)
         self.up, self.down = Flow(), Flow()
         self.is_dark = False
         self._random = random.Random(seed)
+        self._meter = meter
         self._connections: set[tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = set()
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, daemon=True).start()
         self._server = self._call(asyncio.start_server(self._accept, "127.0.0.1", 0))
         self.port = self._server.sockets[0].getsockname()[1]
+
+    @classmethod
+    def before(cls, url: str, seed: int = 0, meter=None) -> "Link":
+        """A link to what a URL names; its own `url` leads through it."""
+        parts = urllib.parse.urlparse(url)
+        link = cls(parts.hostname, parts.port, seed, meter)
+        link.url = parts._replace(netloc=parts.netloc.replace(f":{parts.port}", f":{link.port}")).geturl()
+        return link
 
     def _call(self, coroutine):
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(10)
@@ -54,16 +64,21 @@ class Link:
             return
         ends = (writer, far_writer)
         self._connections.add(ends)
+        meter = self._meter() if self._meter else None
         await asyncio.gather(
-            self._relay(reader, far_writer, self.up, ends), self._relay(far_reader, writer, self.down, ends))
+            self._relay(reader, far_writer, self.up, ends, meter and meter.up),
+            self._relay(far_reader, writer, self.down, ends, meter and meter.down))
         self._connections.discard(ends)
         for end in ends:
             end.close()
 
-    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flow: Flow, ends) -> None:
+    async def _relay(
+            self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flow: Flow, ends, tell) -> None:
         is_lost = False
         with contextlib.suppress(OSError):
             while data := await reader.read(65536):
+                if tell:
+                    tell(data)
                 while flow.is_stalled:
                     await asyncio.sleep(0.05)
                 is_lost = is_lost or self.is_dark
@@ -112,6 +127,15 @@ class Link:
         self.down.restore()
 
     def close(self) -> None:
-        self._server.close()
-        self.reset()
+        self._call(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
+
+    async def _end(self) -> None:
+        self._server.close()
+        for ends in list(self._connections):
+            for end in ends:
+                self._abort(end)
+        relays = asyncio.all_tasks() - {asyncio.current_task()}
+        for relay in relays:
+            relay.cancel()
+        await asyncio.gather(*relays, return_exceptions=True)

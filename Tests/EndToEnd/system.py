@@ -96,7 +96,10 @@ class System:
 
     def connect(self) -> None:
         """Opens the test's own connection to the broker, and the queue that all events go to."""
-        self._connection = pika.BlockingConnection(pika.URLParameters(self.environment["AMQP_URL"]))
+        parameters = pika.URLParameters(self.environment["AMQP_URL"])
+        # A test may look away for longer than a heartbeat.
+        parameters.heartbeat = 0
+        self._connection = pika.BlockingConnection(parameters)
         self.channel = self._connection.channel()
         self.channel.confirm_delivery()
         self._event_queue = f"{self.prefix}.test"

@@ -31,7 +31,8 @@ def world(request, tmp_path, cloud):
     if rows and request.node.stash.get(PASSED, False):
         RESULTS.mkdir(parents=True, exist_ok=True)
         name = "".join(letter if letter.isalnum() else "-" for letter in request.node.name)
-        result = dataclasses.asdict(rows[-1]) | {"number": number, "title": title, "seed": seed}
+        result = dataclasses.asdict(rows[-1]) | {
+            "number": number, "title": title, "seed": seed, "note": world.note}
         (RESULTS / f"{name}.json").write_text(json.dumps(result))
 
 

@@ -21,14 +21,15 @@ def table() -> str:
     for path in RESULTS.glob("*.json"):
         result = json.loads(path.read_text())
         experiments[result["number"], result["title"]].append(result)
-    lines = [HEAD]
+    lines, notes = [HEAD], []
     for (number, title), results in sorted(experiments.items()):
         sums = [sum(result[name] for result in results) for name in SUMS]
         recoveries = [seconds for result in results for seconds in result["recoveries"]]
         recovery = f"{statistics.median(recoveries):.1f} / {max(recoveries):.1f}" if recoveries else "–"
         lines.append(f"| {number} | {title} | " + " | ".join(f"{value:,}" for value in sums) + f" | {recovery} |")
+        notes += [f"{title}: {result['note']}." for result in results if result["note"]]
     seeds = sorted({str(result["seed"]) for results in experiments.values() for result in results})
-    return "\n".join(lines) + f"\n\nSeed: {', '.join(seeds)}."
+    return "\n\n".join(["\n".join(lines), *notes, f"Seed: {', '.join(seeds)}."])
 
 
 def main() -> None:

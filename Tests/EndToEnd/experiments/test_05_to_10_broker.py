@@ -1,13 +1,13 @@
 """RabbitMQ restarted, hung, cut off, slow, out of memory, or with parts missing."""
 
 import os
-import pathlib
 import signal
 import time
 
 import pytest
 from system import eventually
-from world import services
+from world import broker_process, services
+
 
 @pytest.mark.experiment(5, "RabbitMQ restarted five times in a row, in order and killed")
 @pytest.mark.parametrize("options", [(), ("--kill",)], ids=["in order", "killed"])
@@ -19,11 +19,6 @@ def test_restarts(world, options):
             world.recover(12)
     world.verdict()
     assert world.count("job_ledger WHERE attempts > 1") == 0
-
-
-def broker_process() -> int:
-    place = pathlib.Path(os.environ["GPUDEV_TEST_SERVICES_DIR"])
-    return int((place / "rabbitmq.pid").read_text().split()[0])
 
 
 @pytest.mark.experiment(6, "RabbitMQ stopped in its tracks: hung, not dead")

@@ -3,7 +3,6 @@
 import threading
 import time
 
-import psycopg
 import pytest
 from system import eventually
 from world import services
@@ -42,19 +41,13 @@ def test_a_server_that_only_reads(world):
     with world.flooding(200, per_second=40):
         time.sleep(1)
         world.rows(f'ALTER DATABASE "{world.prefix}" SET default_transaction_read_only = on')
-        terminate(world)
+        world.end_sessions()
         time.sleep(world.size(5, 30))
         world.rows(f'ALTER DATABASE "{world.prefix}" RESET default_transaction_read_only')
-        terminate(world)
+        world.end_sessions()
     world.recover()
     world.verdict()
     assert world.count("job_attempts WHERE fate = 'retry'") == 0
-
-
-def terminate(world) -> None:
-    world.rows(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
-        " AND pid <> pg_backend_pid() AND application_name <> 'psql'")
 
 
 @pytest.mark.experiment(12, "Serialization failures, deadlocks and lock timeouts, one statement in five")
@@ -86,7 +79,7 @@ def test_no_connection_is_left(world):
     with world.flooding(200, per_second=40):
         time.sleep(1)
         world.rows(f'ALTER DATABASE "{world.prefix}" CONNECTION LIMIT 3')
-        terminate(world)
+        world.end_sessions()
         time.sleep(world.size(5, 30))
         world.rows(f'ALTER DATABASE "{world.prefix}" CONNECTION LIMIT -1')
     world.recover()
@@ -100,7 +93,7 @@ def test_sessions_are_ended_again_and_again(world):
 
     def end_sessions() -> None:
         while not ended.wait(world.random.uniform(0.1, 0.6)):
-            terminate(world)
+            world.end_sessions()
 
     thread = threading.Thread(target=end_sessions)
     thread.start()

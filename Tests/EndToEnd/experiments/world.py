@@ -12,7 +12,6 @@ import signal
 import subprocess
 import threading
 import time
-import urllib.parse
 import urllib.request
 
 import boto3
@@ -28,6 +27,11 @@ BROKER_FAULTS = (pika.exceptions.AMQPError, OSError)
 def services(*arguments: str) -> None:
     """Starts, stops or restarts one of the services that belong to this run."""
     subprocess.run([ROOT / "scripts/services", *arguments], check=True, timeout=150, stdout=subprocess.DEVNULL)
+
+
+def broker_process() -> int:
+    place = pathlib.Path(os.environ["GPUDEV_TEST_SERVICES_DIR"])
+    return int((place / "rabbitmq.pid").read_text().split()[0])
 
 
 @dataclasses.dataclass
@@ -124,11 +128,12 @@ class World(System):
         self.feed = EventFeed(self.environment["AMQP_URL"], self._event_queue)
         self._direct = dict(self.environment)
         self._publishing = threading.Lock()
-        self._links: list[Link] = []
+        self.links: dict[str, Link] = {}
         self._keepers: list[Keeper] = []
         self.attempted: set[str] = set()
         self.acknowledged: set[str] = set()
         self.recoveries: list[float] = []
+        self.note = ""
 
     def size(self, short: float, whole: float):
         """How long or how many: one figure for every day, one for the whole set."""
@@ -136,11 +141,11 @@ class World(System):
 
     # Producers
 
-    def submit(self, jobs: list[Job], per_second: float = 0, until: float = 120) -> None:
+    def submit(self, jobs: list[Job], per_second: float = 0, patience: float = 120) -> None:
         """Publishes each job until the broker has confirmed it, under one id however often that takes."""
-        deadline = time.monotonic() + until
         for job in jobs:
             self.attempted.add(job.id)
+            deadline = time.monotonic() + patience
             while not self._is_confirmed(job):
                 assert time.monotonic() < deadline, "the broker takes nothing any more"
                 time.sleep(0.2)
@@ -166,9 +171,9 @@ class World(System):
         return jobs
 
     @contextlib.contextmanager
-    def flooding(self, count: int, per_second: float = 0):
+    def flooding(self, count: int, per_second: float = 0, kinds: dict[str, int] | None = None):
         """Publishes beside the body, which ends no sooner than the load does."""
-        jobs = self.load.draw(count)
+        jobs = self.load.draw(count, kinds)
         thread = threading.Thread(target=self.submit, args=(jobs, per_second))
         thread.start()
         try:
@@ -198,11 +203,8 @@ class World(System):
 
     def link(self, setting: str) -> Link:
         """Puts a link in front of a service for the replicas that start from now on."""
-        url = urllib.parse.urlparse(self.environment[setting])
-        link = Link(url.hostname, url.port, self.seed)
-        self._links.append(link)
-        netloc = url.netloc.replace(f":{url.port}", f":{link.port}")
-        self.environment[setting] = url._replace(netloc=netloc).geturl()
+        link = self.links[setting] = Link.before(self.environment[setting], self.seed)
+        self.environment[setting] = link.url
         return link
 
     # What others see
@@ -212,6 +214,17 @@ class World(System):
         with psycopg.connect(url, autocommit=True, options="-c default_transaction_read_only=off") as connection:
             cursor = connection.execute(query, parameters)
             return cursor.fetchall() if cursor.description else []
+
+    def while_reachable(self, query: str):
+        """One value; nothing while PostgreSQL is away."""
+        with contextlib.suppress(psycopg.OperationalError):
+            return self.value(query)
+
+    def end_sessions(self) -> None:
+        """Ends every session of this world's database but the one that asks."""
+        self.rows(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()")
 
     def connect(self) -> None:
         through = self.environment
@@ -354,10 +367,10 @@ class World(System):
     def close(self) -> None:
         for keeper in self._keepers:
             keeper.stop()
-        for link in self._links:
+        for link in self.links.values():
             link.restore()
         self.feed.close()
         self.environment = self._direct
         super().close()
-        for link in self._links:
+        for link in self.links.values():
             link.close()

@@ -62,6 +62,27 @@ def test_half_open(world, setting):
     world.verdict(90)
 
 
+@pytest.mark.experiment(7, "TCP: resets in mid-frame, half-open connections")
+def test_verdicts_that_outlive_their_connection(world, proxy):
+    """Jobs go on without the connection that brought them; their verdicts must not settle what the next one brings."""
+    world.environment["AWS_ENDPOINT_URL"] = proxy.url
+    proxy.after("CreateSnapshot", lambda: time.sleep(1.5))
+    link = world.link("AMQP_URL")
+    for _ in range(world.size(3, 8)):
+        world.flood(70, {"disk.create-snapshot": 1, "disk.create": 2})
+        asked = proxy.count("CreateSnapshot")
+        replicas = world.start(2)
+        eventually("slow jobs run", lambda asked=asked: proxy.count("CreateSnapshot") >= asked + 8)
+        link.reset()
+        time.sleep(1.8)
+        for replica in replicas:
+            replica.kill()
+    proxy.after("CreateSnapshot", lambda: None)
+    world.start(2)
+    world.recover(20)
+    world.verdict(120)
+
+
 @pytest.mark.experiment(8, "200 ms latency and 5 % loss to RabbitMQ and PostgreSQL")
 def test_a_bad_network(world):
     for setting in ("AMQP_URL", "DATABASE_URL"):

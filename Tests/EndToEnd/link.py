@@ -75,7 +75,7 @@ class Link:
     async def _relay(
             self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flow: Flow, ends, tell) -> None:
         is_lost = False
-        with contextlib.suppress(OSError):
+        try:
             while data := await reader.read(65536):
                 if tell:
                     tell(data)
@@ -99,6 +99,10 @@ class Link:
                 await writer.drain()
             if not is_lost and writer.can_write_eof():
                 writer.write_eof()
+        except OSError:
+            # Who was reset at one end must hear it at the other, or waits for ever.
+            for end in () if is_lost else ends:
+                self._abort(end)
 
     def _pause(self, flow: Flow, size: int) -> float:
         pause = flow.delay + (self.retransmission if self._random.random() < flow.loss else 0)

@@ -1,9 +1,17 @@
 """PostgreSQL restarted, away, read-only, full, crowded, or refusing what it usually takes."""
 
+import contextlib
+import dataclasses
+import os
+import pathlib
+import subprocess
+import tempfile
 import threading
 import time
 
+import psycopg
 import pytest
+from link import Link
 from system import eventually
 from world import services
 
@@ -102,4 +110,138 @@ def test_sessions_are_ended_again_and_again(world):
     thread.join()
     world.recover()
     world.verdict()
+    assert world.count("job_attempts WHERE fate = 'retry'") == 0
+
+
+@pytest.fixture
+def pair(monkeypatch):
+    """A primary that waits for its standby with each commit, and the address that leads to whichever is in charge."""
+    first, second = (int(port) for port in os.environ["GPUDEV_TEST_STANDBY_PORTS"].split(","))
+    services("start", "postgres-1")
+    services("start", "postgres-2")
+    link = Link("127.0.0.1", first)
+    monkeypatch.setenv("GPUDEV_TEST_DATABASE_URL", f"postgresql://postgres@127.0.0.1:{link.port}/postgres")
+    pair = Pair(link, first, second)
+    pair.alter(first, "synchronous_standby_names", "*")
+    pair.await_standby()
+    yield pair
+    link.close()
+    services("discard", "postgres-1", "postgres-2")
+
+
+@dataclasses.dataclass
+class Pair:
+    link: Link
+    first: int
+    second: int
+
+    @staticmethod
+    def ask(port: int, statement: str):
+        with psycopg.connect(f"postgresql://postgres@127.0.0.1:{port}/postgres", autocommit=True) as connection:
+            cursor = connection.execute(statement)
+            return cursor.fetchone() if cursor.description else None
+
+    def alter(self, port: int, setting: str, value: str) -> None:
+        self.ask(port, f"ALTER SYSTEM SET {setting} = '{value}'")
+        self.ask(port, "SELECT pg_reload_conf()")
+
+    def await_standby(self) -> None:
+        states = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"
+        eventually("the standby follows", lambda: self.ask(self.first, states) == (1,))
+
+    def promote(self) -> None:
+        assert self.ask(self.second, "SELECT pg_promote()") == (True,)
+        self.link.target = ("127.0.0.1", self.second)
+
+
+@pytest.mark.experiment(11, "PostgreSQL restarted, killed, down, read-only")
+@pytest.mark.parametrize("way", ["killed", "demoted"])
+def test_a_failover_to_the_standby(pair, world, way):
+    """The old primary dies, or lives on for a while with the connections that it has and refuses their writes."""
+    world.start(2)
+    with world.flooding(200, per_second=40):
+        time.sleep(1.5)
+        if way == "killed":
+            services("stop", "postgres-1", "--kill")
+        else:
+            pair.alter(pair.first, "default_transaction_read_only", "on")
+        pair.promote()
+        world.recover(15)
+        if way == "demoted":
+            time.sleep(world.size(5, 60))
+            services("stop", "postgres-1", "--kill")
+    world.recover()
+    world.verdict()
+    assert world.value("SELECT pg_is_in_recovery()") is False
+    assert world.count("job_attempts WHERE fate = 'retry'") == 0
+
+
+@pytest.fixture
+def small_disk():
+    """A file system of a few MiB that PostgreSQL may keep a database on."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount a file system")
+    place = tempfile.mkdtemp(prefix="gpudev-disk-", dir="/tmp")
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=32m,mode=0700,uid=postgres", "tmpfs", place],
+        capture_output=True, text=True, check=False)
+    if made.returncode != 0:
+        os.rmdir(place)
+        pytest.skip(f"no file system can be mounted here: {made.stderr.strip()}")
+    with admin() as connection:
+        connection.execute(f"CREATE TABLESPACE small LOCATION '{place}'")
+    yield pathlib.Path(place)
+    with admin() as connection:
+        connection.execute("DROP TABLESPACE small")
+    subprocess.run(["umount", place], check=True)
+    os.rmdir(place)
+
+
+def admin() -> psycopg.Connection:
+    return psycopg.connect(os.environ["GPUDEV_TEST_DATABASE_URL"], autocommit=True)
+
+
+@pytest.mark.experiment(13, "PostgreSQL's disk full, its connections used up, sessions ended")
+def test_a_full_disk(small_disk, world):
+    with admin() as connection:
+        connection.execute(f'ALTER DATABASE "{world.prefix}" SET TABLESPACE small')
+    world.start(2)
+    filler = small_disk / "filler"
+    with world.flooding(world.size(300, 3000), per_second=40):
+        time.sleep(1)
+        fill(filler)
+        eventually("PostgreSQL has no room left", lambda: "53100" in world.logs(), 20)
+        time.sleep(world.size(4, 30))
+        filler.unlink()
+    world.recover()
+    world.verdict(90)
+    assert world.count("job_attempts WHERE fate = 'retry'") == 0
+
+
+def fill(path: pathlib.Path) -> None:
+    """Writes until nothing more fits on the file system."""
+    with contextlib.suppress(OSError), path.open("wb", buffering=0) as file:
+        for size in (1 << 20, 4096):
+            with contextlib.suppress(OSError):
+                while file.write(bytes(size)):
+                    pass
+
+
+@pytest.mark.experiment(13, "PostgreSQL's disk full, its connections used up, sessions ended")
+def test_transactions_that_idle_too_long(world):
+    """On a slow way each transaction of several statements sits idle for longer than the server allows (25P03)."""
+    link = world.link("DATABASE_URL")
+    world.environment["DATABASE_URL"] += "?options=-c%20idle_in_transaction_session_timeout%3D500ms"
+    log = pathlib.Path(os.environ["GPUDEV_TEST_SERVICES_DIR"]) / "postgres.log"
+    start = log.stat().st_size
+    world.start(2)
+    with world.flooding(200, per_second=40):
+        time.sleep(1)
+        link.up.delay = 0.6
+        time.sleep(world.size(4, 60))
+        link.restore()
+    world.recover()
+    world.verdict()
+    ended = log.read_bytes()[start:].count(b"due to idle-in-transaction timeout")
+    assert ended > 0, "no transaction was ended"
     assert world.count("job_attempts WHERE fate = 'retry'") == 0

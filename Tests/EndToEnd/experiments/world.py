@@ -234,11 +234,13 @@ class World(System):
         finally:
             self.environment = through
 
-    def management(self, path: str):
-        request = urllib.request.Request(os.environ["GPUDEV_TEST_RABBITMQ_API"] + "/api/" + path)
+    def management(self, path: str, method: str = "GET", body: dict | None = None):
+        request = urllib.request.Request(
+            os.environ["GPUDEV_TEST_RABBITMQ_API"] + "/api/" + path, method=method,
+            data=json.dumps(body).encode() if body else None)
         request.add_header("Authorization", "Basic " + base64.b64encode(b"guest:guest").decode())
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as answer:
-            return json.load(answer)
+            return json.loads(answer.read() or b"null")
 
     def queue(self, name: str) -> dict:
         return self.management(f"queues/%2F/{self.prefix}.{name}")

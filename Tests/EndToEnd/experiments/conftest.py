@@ -12,6 +12,12 @@ sys.path.append(str(pathlib.Path(__file__).parent))
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "experiment(number, title): one of the table in docs/reliability.md")
+    config.addinivalue_line("markers", "whole: takes too long for every day")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("whole") and not item.config.getoption("whole"):
+        pytest.skip("only with --whole")
 
 
 @pytest.fixture

@@ -207,7 +207,7 @@ def test_a_full_disk(small_disk, world):
         connection.execute(f'ALTER DATABASE "{world.prefix}" SET TABLESPACE small')
     world.start(2)
     filler = small_disk / "filler"
-    with world.flooding(world.size(300, 3000), per_second=40):
+    with world.flooding(world.size(300, 600), per_second=world.size(40, 10)):
         time.sleep(1)
         fill(filler)
         eventually("PostgreSQL has no room left", lambda: "53100" in world.logs(), 20)

@@ -156,8 +156,8 @@ def test_a_log_that_nobody_reads(world, tmp_path):
     mute.log.touch()
     world.replicas.append(mute)
     world.start()
-    world.flood(world.size(400, 5000))
-    eventually("all is done", lambda: world.backlog() == 0, 120)
+    world.flood(world.size(400, 2000))
+    eventually("all is done", lambda: world.backlog() == 0, 240)
     world.recover()
     world.verdict()
     read = []

@@ -167,6 +167,8 @@ def test_a_failover_to_the_standby(pair, world, way):
             pair.alter(pair.first, "default_transaction_read_only", "on")
         pair.promote()
         world.recover(15)
+        locks = "pg_locks WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND granted"
+        eventually("each worker holds its lock where others look for it", lambda: world.count(locks) >= 2, 15)
         if way == "demoted":
             time.sleep(world.size(5, 60))
             services("stop", "postgres-1", "--kill")

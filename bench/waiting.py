@@ -1,0 +1,98 @@
+"""Part 3: jobs that wait for AWS, which answers each call after 50 ms."""
+
+import json
+import time
+import urllib.request
+
+from bench.figures import Figure, Row, number
+from bench.options import Options, say
+from bench.producer import job, publish
+from bench.site import ROOT, eventually, free_port, site
+
+PAUSE = 0.05
+CONCURRENCY = 64
+PATIENCE = 40
+
+
+def measure(options: Options) -> list[Row]:
+    one: list[tuple[float, float]] = []
+    two: list[tuple[float, float]] = []
+    started = time.monotonic()
+    for position in range(options.rounds):
+        say(f"waiting on AWS, round {position + 1} of {options.rounds}")
+        one.append(reconcile(1, options.waiting_jobs))
+        two.append(reconcile(2, options.waiting_jobs))
+        if time.monotonic() - started > PATIENCE:
+            break
+    jobs = options.waiting_jobs
+    return [_row(one, jobs), _second_row(one, two)]
+
+
+def reconcile(workers: int, jobs: int) -> tuple[float, float]:
+    """Seconds for all jobs, from the first to the last record, and calls that each made.
+
+    Where that takes too long, the seconds are what all would take at the rate of the second half of what was done.
+    """
+    port = free_port()
+    with site(WORKER_CONCURRENCY=str(CONCURRENCY), AWS_ENDPOINT_URL=f"http://127.0.0.1:{port}") as place:
+        cloud = ["/usr/bin/python3", str(ROOT / "bench/cloud.py"), str(port), str(PAUSE)]
+        place.launch(cloud, {"PATH": "/usr/bin:/bin"})
+        eventually("the scripted EC2 answers", lambda: _calls(port) is not None)
+        volumes = [f"vol-{number:017x}" for number in range(jobs)]
+        place.rows(
+            "INSERT INTO disks (user_id, disk_name, ebs_volume_id, size_gb) SELECT 'alice', v, v, 100"
+            " FROM unnest(%s::text[]) v", volumes)
+        publish(job(place.name, "disk.reconcile-volume", {"volume_id": volume}) for volume in volumes)
+        eventually("the jobs are in the queue", lambda: place.depth(f"{place.name}.disks") == jobs)
+        for _ in range(workers):
+            place.start()
+        eventually("the first job is done", lambda: _done(place), 30)
+        deadline = time.monotonic() + PATIENCE
+        while _done(place) < jobs and time.monotonic() < deadline:
+            time.sleep(0.2)
+            place.check()
+        done = _done(place)
+        first, middle, last = place.rows(
+            "SELECT min(created_at), percentile_disc(0.5) WITHIN GROUP (ORDER BY finished_at), max(finished_at)"
+            " FROM job_ledger WHERE state = 'succeeded'")[0]
+        calls = sum((_calls(port) or {}).values()) / done
+        if done == jobs:
+            return (last - first).total_seconds(), calls
+        return (last - middle).total_seconds() / (done / 2) * jobs, round(calls)
+
+
+def _done(place) -> int:
+    return place.rows("SELECT count(*) FROM job_ledger WHERE state = 'succeeded'")[0][0]
+
+
+def _calls(port: int) -> dict[str, int] | None:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"http://127.0.0.1:{port}/", timeout=5) as answer:
+            return json.load(answer)
+    except OSError:
+        return None
+
+
+def _ideal(jobs: int, calls: float) -> float:
+    return calls * PAUSE * jobs / CONCURRENCY
+
+
+def _row(one: list[tuple[float, float]], jobs: int) -> Row:
+    calls = one[0][1]
+    ratio = Figure.of([seconds / _ideal(jobs, calls) for seconds, calls in one])
+    return Row(
+        "waiting", f"{jobs} jobs that wait on AWS",
+        f"one worker, {CONCURRENCY} at once, {number(calls)} calls a job of 50 ms each; ideal is"
+        f" {number(_ideal(jobs, calls))} s",
+        "s", Figure.of([seconds for seconds, _ in one]), ratio, "× ideal",
+        target=f"{'✓' if ratio.median <= 1.2 else '✗'} ≤ 1.2 × ideal", is_met=ratio.median <= 1.2,
+        more={"calls_per_job": calls, "ideal_seconds": _ideal(jobs, calls)})
+
+
+def _second_row(one: list[tuple[float, float]], two: list[tuple[float, float]]) -> Row:
+    times = Figure.of([single / double for (single, _), (double, _) in zip(one, two)])
+    return Row(
+        "waiting", "two workers, the same", "the same jobs, two processes on one queue", "s",
+        Figure.of([seconds for seconds, _ in two]), times, "× as fast as one",
+        target=f"{'✓' if times.median >= 1.8 else '✗'} ≥ 1.8 × one", is_met=times.median >= 1.8)

@@ -34,11 +34,11 @@ def eventually(what: str, condition: Callable[[], object], seconds: float = 30):
 class Replica:
     """One running worker."""
 
-    def __init__(self, environment: dict[str, str], log: pathlib.Path) -> None:
+    def __init__(self, environment: dict[str, str], log: pathlib.Path, launcher: tuple[str, ...] = ()) -> None:
         self.log = log
         with log.open("ab") as output:
             self.process = subprocess.Popen(
-                [PROGRAM, "run"], env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+                [*launcher, PROGRAM, "run"], env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
 
     @property
     def is_alive(self) -> bool:
@@ -75,6 +75,8 @@ class System:
         self.prefix = f"t{uuid.uuid4().hex[:12]}"
         self.directory = directory
         self.replicas: list[Replica] = []
+        self.launcher: tuple[str, ...] = ()
+        """What becomes the worker in the end, such as `prlimit` with its limits."""
         self._events: list[dict] = []
         self._admin = os.environ["GPUDEV_TEST_DATABASE_URL"]
         with psycopg.connect(self._admin, autocommit=True) as admin:
@@ -198,7 +200,7 @@ class System:
     def start(self, count: int = 1, **settings) -> list[Replica]:
         """Starts workers and waits until they consume."""
         started = [
-            Replica(self.environment | settings, self.directory / f"worker-{len(self.replicas) + number}.log")
+            self._replica(len(self.replicas) + number, settings)
             for number in range(count)]
         self.replicas += started
         alive = sum(replica.is_alive for replica in self.replicas)
@@ -207,9 +209,12 @@ class System:
 
     def start_doomed(self, **settings) -> Replica:
         """Starts a worker that is going to die, however soon."""
-        replica = Replica(self.environment | settings, self.directory / f"worker-{len(self.replicas)}.log")
+        replica = self._replica(len(self.replicas), settings)
         self.replicas.append(replica)
         return replica
+
+    def _replica(self, number: int, settings: dict[str, str]) -> Replica:
+        return Replica(self.environment | settings, self.directory / f"worker-{number}.log", self.launcher)
 
     def logs(self) -> str:
         return "\n".join(

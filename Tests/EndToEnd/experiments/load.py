@@ -13,11 +13,18 @@ class Job:
     id: str
     kind: str
     body: bytes
-    is_doomed: bool = False
+    death: str | None = None
+    """The reason that it must die with, if it must."""
+    headers: dict = dataclasses.field(default_factory=lambda: {"x-requested-by": "experiment"})
 
     @property
     def payload(self) -> dict:
         return json.loads(self.body)
+
+    @property
+    def has_row(self) -> bool:
+        """Whether the ledger knows it at all."""
+        return self.death != "malformed"
 
 
 class Load:
@@ -31,16 +38,16 @@ class Load:
     def __init__(self, seed: int, world) -> None:
         self._random = random.Random(seed)
         self._world = world
-        self._volumes: list[str] = []
+        self.volumes: list[str] = []
         self._number = 0
         self.jobs: dict[str, Job] = {}
 
     def prepare(self, volumes: int = 40) -> None:
         """Makes the disks and volumes that snapshots and reconciliations choose from."""
-        for number in range(len(self._volumes), volumes):
+        for number in range(len(self.volumes), volumes):
             volume = self._world.cloud.create_volume("alice", f"home{number}")
             self._world.add_disk("alice", f"home{number}", ebs_volume_id=volume)
-            self._volumes.append(volume)
+            self.volumes.append(volume)
 
     def draw(self, count: int, kinds: dict[str, int] | None = None) -> list[Job]:
         """The next `count` jobs of the plan."""
@@ -50,23 +57,34 @@ class Load:
 
     def _job(self, kind: str) -> Job:
         self._number += 1
-        number, is_doomed = self._number, kind == "doomed"
-        job = str(uuid.UUID(int=self._random.getrandbits(128), version=4))
+        number = self._number
         payload = {
             "disk.create": lambda: {"user_id": "bob", "disk_name": f"d{number}"},
             "disk.create-snapshot": lambda: {"user_id": "alice", "disk_name": self._disk()},
-            "disk.reconcile-volume": lambda: {"volume_id": self._random.choice(self._volumes)},
+            "disk.reconcile-volume": lambda: {"volume_id": self._random.choice(self.volumes)},
             "reservation.map-dns": lambda: self._dns(number),
             "reservation.create-target-group": lambda: self._route(number),
             "doomed": lambda: {"user_id": "bob", "disk_name": f"nowhere{number}"},
         }[kind]()
+        if kind == "doomed":
+            return self.add("disk.create-snapshot", payload, death="rejected")
+        return self.add(kind, payload)
+
+    def add(self, kind: str, payload: dict | bytes, **more) -> Job:
+        """A job that is not drawn but chosen."""
+        job = str(uuid.UUID(int=self._random.getrandbits(128), version=4))
         # Odd spacing: a dead letter must carry these very bytes.
-        body = json.dumps(payload, separators=(" ,", " : ")).encode()
-        self.jobs[job] = Job(job, "disk.create-snapshot" if is_doomed else kind, body, is_doomed)
+        body = payload if isinstance(payload, bytes) else json.dumps(payload, separators=(" ,", " : ")).encode()
+        self.jobs[job] = Job(job, kind, body, **more)
         return self.jobs[job]
 
+    def change(self, job: Job, **changes) -> Job:
+        """The same job with another body, or another end in store."""
+        self.jobs[job.id] = dataclasses.replace(job, **changes)
+        return self.jobs[job.id]
+
     def _disk(self) -> str:
-        return f"home{self._random.randrange(len(self._volumes))}"
+        return f"home{self._random.randrange(len(self.volumes))}"
 
     def _dns(self, number: int) -> dict:
         self._world.add_reservation(f"r-{number}")

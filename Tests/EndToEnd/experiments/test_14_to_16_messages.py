@@ -1,0 +1,188 @@
+"""Messages that come many times, in the wrong order, or with a payload that nobody can use."""
+
+import contextlib
+import json
+import threading
+import time
+
+import boto3
+import pika
+import pytest
+from system import eventually
+
+
+@pytest.mark.experiment(14, "The same message ten times at once to ten replicas")
+def test_one_message_many_times(world, proxy):
+    """Ten producers send each job in the same moment; AWS is asked once for each thing that it makes."""
+    world.environment["AWS_ENDPOINT_URL"] = proxy.url
+    world.start(world.size(4, 10))
+    jobs = world.load.draw(world.size(200, 1000))
+    repeated = [job for job in jobs if job.kind != "disk.create"] + world.load.draw(10, {"disk.create": 1})
+    submit_at_once(world, repeated, copies=10)
+    world.submit([job for job in jobs if job not in repeated])
+    world.recover(15)
+    world.verdict()
+    succeeded = [job.kind for job in world.load.jobs.values() if not job.death]
+    for action, kind in {
+            "CreateSnapshot": "disk.create-snapshot", "CreateTargetGroup": "reservation.create-target-group",
+            "CreateRule": "reservation.create-target-group",
+            f"/2013-04-01/hostedzone/{world.cloud.zone}/rrset/": "reservation.map-dns"}.items():
+        assert proxy.count(action) == succeeded.count(kind), action
+    assert world.count("job_ledger WHERE attempts <> 1") == 0
+
+
+def submit_at_once(world, jobs: list, copies: int) -> None:
+    """Publishes every job by so many producers, each with a connection of its own, in step."""
+    step = threading.Barrier(copies)
+
+    def produce() -> None:
+        with contextlib.closing(pika.BlockingConnection(pika.URLParameters(world.environment["AMQP_URL"]))) as broker:
+            channel = broker.channel()
+            channel.confirm_delivery()
+            for job in jobs:
+                properties = pika.BasicProperties(
+                    message_id=job.id, type=job.kind, content_type="application/json", delivery_mode=2,
+                    headers=job.headers)
+                step.wait(30)
+                channel.basic_publish(f"{world.prefix}.jobs", job.kind, job.body, properties, mandatory=True)
+
+    producers = [threading.Thread(target=produce) for _ in range(copies)]
+    for producer in producers:
+        producer.start()
+    for producer in producers:
+        producer.join()
+    world.attempted |= {job.id for job in jobs}
+    world.acknowledged |= {job.id for job in jobs}
+
+
+@pytest.mark.experiment(15, "Jobs in the wrong order")
+def test_before_the_disk_is_created(world):
+    """What comes too early is rejected, or finds the truth by itself; replayed in its time it succeeds."""
+    world.start(2)
+    names = [f"early{number}" for number in range(world.size(30, 300))]
+    volumes = {name: world.cloud.create_volume("carol", name) for name in names[::2]}
+    disks = {name: {"user_id": "carol", "disk_name": name} for name in names}
+    snapshots = [world.load.add("disk.create-snapshot", disks[name], death="rejected") for name in names[1::2]]
+    reconciled = [world.load.add("disk.reconcile-volume", {"volume_id": volumes[name]}) for name in names[::2]]
+    # The row that is there already, made after the volume's tags, is in the way of the creation.
+    refused = [world.load.add("disk.create", disks[name], death="rejected") for name in names[::2]]
+    created = [world.load.add("disk.create", disks[name]) for name in names[1::2]]
+    load = world.load.draw(200)
+    for early, late in ((snapshots, created), (reconciled, refused)):
+        world.submit(mixed(world, early, load[:70]))
+        ended(world, early)
+        world.submit(mixed(world, late, load[70:140]))
+        ended(world, late)
+    world.submit(load[140:])
+    for job in reconciled:
+        assert world.feed.bodies[f"{job.id}.completed"]["data"]["outcome"] == "created"
+    for name in names[1::2]:
+        volume = world.cloud.create_volume("carol", name)
+        world.rows("UPDATE disks SET ebs_volume_id = %s WHERE user_id = 'carol' AND disk_name = %s", volume, name)
+    for job in snapshots:
+        assert world.feed.bodies[f"{job.id}.failed.1"]["data"]["code"] == "unknown-disk"
+        world.load.change(job, death=None)
+    for job in refused:
+        assert world.feed.bodies[f"{job.id}.failed.1"]["data"]["code"] == "disk-exists"
+    eventually("the letters lie there", lambda: world.depth("disks.dead") >= len(snapshots) + len(refused))
+    world.call("dead", "replay", "--kind", "disk.create-snapshot")
+    ended(world, snapshots, ".completed")
+    for job in load:
+        if job.death and job.kind == "disk.create-snapshot":
+            eventually("it died again", lambda: f"{job.id}.failed.2" in world.feed.bodies)  # noqa: B023
+    world.recover()
+    world.verdict()
+
+
+def mixed(world, *parts: list) -> list:
+    """All parts together, in an order that the seed decides."""
+    jobs = [job for part in parts for job in part]
+    world.random.shuffle(jobs)
+    return jobs
+
+
+def ended(world, jobs: list, ending: str = "") -> None:
+    wanted = {job.id for job in jobs}
+    eventually("these jobs have ended", lambda: wanted <= {
+        event["jobid"] for event in world.events() if event["type"].endswith(ending)}, 60)
+
+
+@pytest.mark.experiment(15, "Jobs in the wrong order")
+def test_a_stale_reconciliation(world, proxy):
+    """Volumes come and go while answers about them are held up: every row ends as AWS says, not as AWS once said."""
+    world.environment["AWS_ENDPOINT_URL"] = proxy.url
+    proxy.after("DescribeVolumes", lambda: time.sleep(world.random.uniform(0, 0.4)))
+    world.start(2)
+    ec2, volumes = boto3.client("ec2"), world.load.volumes[:12]
+    attached = dict.fromkeys(volumes, False)
+    with world.flooding(200, per_second=50):
+        for _ in range(world.size(60, 600)):
+            volume = world.random.choice(volumes)
+            if attached[volume]:
+                ec2.detach_volume(VolumeId=volume, InstanceId=world.cloud.instance)
+            else:
+                ec2.attach_volume(VolumeId=volume, InstanceId=world.cloud.instance, Device=f"/dev/sd{volume[-4:]}")
+            attached[volume] = not attached[volume]
+            world.submit([world.load.add("disk.reconcile-volume", {"volume_id": volume})])
+    world.recover(15)
+    world.verdict()
+    rows = dict(world.rows("SELECT ebs_volume_id, in_use FROM disks WHERE ebs_volume_id = ANY(%s)", volumes))
+    assert rows == attached
+
+
+def nested(depth: int) -> bytes:
+    return b'{"user_id":"bob","disk_name":"deep","list":' + b"[" * depth + b"]" * depth + b"}"
+
+
+def disk(fields: bytes) -> tuple[str, bytes]:
+    return "disk.create", b'{"user_id":"bob","disk_name":"poisoned",' + fields + b"}"
+
+
+POISON = {
+    "malformed": [
+        ("disk.create", b""), ("disk.create", b"<disk/>"), ("disk.create-snapshot", b'{"user_id": "bob"'),
+        ("disk.reconcile-volume", b"{'volume_id': 1}"), disk(b'"size_gb":NaN'), disk(b'"size_gb":-Infinity'),
+        disk(b'"colour":"\xc3\x28"'), disk(b'"colour":"\xed\xa0\x80"'), disk(b'"colour":"\x00"'),
+        disk(b'"colour":"\\u0000"'), ("disk.create", nested(10_000)), ("reservation.map-dns", b"\xff\xfe{\x00}\x00"),
+    ],
+    "invalid-payload": [
+        ("disk.create", b"[]"), ("disk.create", b"7"), ("disk.create-snapshot", b'"text"'), ("disk.create", b"{}"),
+        ("disk.create", b'{"user_id": "bob"}'), ("disk.create", b'{"user_id": 7, "disk_name": ["x"]}'),
+        ("disk.reconcile-volume", b'{"volume_id": {"id": "vol-1"}}'), disk(b'"size_gb":99999999999999999999'),
+        disk(b'"size_gb":-9223372036854775809'), disk(b'"size_gb":2147483648'), disk(b'"size_gb":1.5'),
+        disk(b'"size_gb":"10"'), ("reservation.map-dns", b'{"reservation_id": "r", "node_port": 65536}'),
+        ("reservation.create-target-group", b'{"reservation_id": null}'),
+    ],
+    "unknown-kind": [("disk.polish", b"{}"), ("reservation.extend", b'{"by": "1h"}')],
+}
+
+
+@pytest.mark.experiment(16, "Poison among good jobs: bodies, headers and kinds of every wrong sort")
+def test_poison_payloads(world):
+    """Each letter keeps its bytes and headers, and the good jobs between do not notice."""
+    world.start(2)
+    bad = [
+        world.load.add(kind, body, death=reason)
+        for reason, cases in POISON.items() for kind, body in cases for _ in range(world.size(2, 20))]
+    wide = {"x-requested-by": "experiment"} | {f"x-trace-{number}": "h" * 1000 for number in range(64)}
+    large = b'{"user_id": "' + b"x" * ((16 << 20) - 15) + b'"}'
+    assert len(large) == 16 << 20
+    bad += [
+        world.load.add("disk.create", b'{"user_id": ', death="malformed", headers=wide),
+        world.load.add("disk.create", b"{}", death="invalid-payload", headers=wide),
+        world.load.add("disk.create", large, death="malformed"),
+    ]
+    good = world.load.draw(200) + [
+        world.load.add("disk.create", later_version(f"later{number}"), headers=wide if number % 4 == 0 else {
+            "x-requested-by": "experiment"}) for number in range(20)]
+    world.submit(mixed(world, bad, good))
+    world.recover()
+    world.verdict()
+    assert world.count("job_ledger WHERE state = 'succeeded' AND (attempts <> 1 OR snoozes > 0)") == 0
+    assert world.count("job_attempts WHERE fate = 'retry'") == 0
+
+
+def later_version(name: str) -> bytes:
+    """A payload with fields that only a later version knows, with a number that no machine word holds."""
+    later = {"labels": {"team": ["x", None, True]}, "serial": 10**30, "ratio": 1e300}
+    return json.dumps({"user_id": "bob", "disk_name": name} | later).encode()

@@ -19,6 +19,7 @@ def test_death_at_every_step(world, point):
         "GPUDEV_KILL_AT": f"{point}:{world.random.randint(1, 30)}"} if number < 6 else {})
     world.flood(200)
     eventually("the replicas have died", lambda: keeper.started >= 8 or not world.waiting(), 30)
+    world.hasten()
     world.recover(15)
     world.verdict()
 

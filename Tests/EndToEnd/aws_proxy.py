@@ -1,5 +1,6 @@
-"""An HTTP server between the worker and AWS that can delay, answer for itself, or strike at a chosen request."""
+"""A server between the worker and AWS that can delay, answer for itself, garble, or strike at a chosen request."""
 
+import dataclasses
 import http.client
 import http.server
 import threading
@@ -11,16 +12,34 @@ REFUSAL = (
     "<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>"
     "<RequestID>11112222-3333-4444-5555-666677778888</RequestID></Response>"
 )
+ANY = "any action"
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What goes back to the worker, faithful or not."""
+
+    status: int
+    content: bytes
+    headers: tuple[tuple[str, str], ...] = (("Content-Type", "text/xml"),)
+    announced: int | None = None
+    """The length that the head tells, where it is not the true one."""
+    is_last: bool = False
+    """Whether the connection is closed after it."""
+
+    def but(self, **changes) -> "Answer":
+        return dataclasses.replace(self, **changes)
 
 
 class AWSProxy:
-    """Forwards everything, but does what is asked at requests for one action."""
+    """Forwards everything, but does what is asked at requests for one action, or for any."""
 
     def __init__(self, upstream: str) -> None:
         self._upstream = urllib.parse.urlparse(upstream)
         self.seen: list[str] = []
         self._before: dict[str, Callable[[int], tuple[int, str] | None]] = {}
         self._after: dict[str, Callable[[], None]] = {}
+        self._garble: Callable[[Answer], Answer] = lambda answer: answer
         proxy = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -55,38 +74,52 @@ class AWSProxy:
         answer = (status, REFUSAL.format(code=code, message="as the test wants it"))
         self.before(action, lambda number: answer if number <= times else None)
 
+    def garble(self, do: Callable[[Answer], Answer]) -> None:
+        """Sends on what `do` makes of each answer, when AWS has done what it was asked."""
+        self._garble = do
+
+    def restore(self) -> None:
+        """Forwards everything again, as it is."""
+        self._before.clear()
+        self._after.clear()
+        self._garble = lambda answer: answer
+
     def count(self, action: str) -> int:
-        return self.seen.count(action)
+        return len(self.seen) if action == ANY else self.seen.count(action)
 
     def handle(self, request: http.server.BaseHTTPRequestHandler, body: bytes) -> None:
         action = urllib.parse.parse_qs(body.decode(errors="replace")).get("Action", [request.path])[0]
         self.seen.append(action)
-        answer = self._before[action](self.count(action)) if action in self._before else None
-        status, headers, content = self._answer(answer) if answer else self._forward(request, body)
+        answer = self._own_answer(action) or self._garble(self._forward(request, body))
         if action in self._after:
             self._after[action]()
         try:
-            request.send_response(status)
-            for name, value in headers:
+            request.send_response(answer.status)
+            for name, value in answer.headers:
                 request.send_header(name, value)
-            request.send_header("Content-Length", str(len(content)))
+            length = len(answer.content) if answer.announced is None else answer.announced
+            request.send_header("Content-Length", str(length))
             request.end_headers()
-            request.wfile.write(content)
+            request.wfile.write(answer.content)
         except OSError:
             pass  # the worker has gone
+        request.close_connection = request.close_connection or answer.is_last
 
-    @staticmethod
-    def _answer(answer: tuple[int, str]) -> tuple[int, list, bytes]:
-        return answer[0], [("Content-Type", "text/xml")], answer[1].encode()
+    def _own_answer(self, action: str) -> Answer | None:
+        for name in (action, ANY):
+            if do := self._before.get(name):
+                answer = do(self.count(name))
+                return Answer(answer[0], answer[1].encode()) if answer else None
+        return None
 
-    def _forward(self, request: http.server.BaseHTTPRequestHandler, body: bytes) -> tuple[int, list, bytes]:
+    def _forward(self, request: http.server.BaseHTTPRequestHandler, body: bytes) -> Answer:
         connection = http.client.HTTPConnection(self._upstream.hostname, self._upstream.port, timeout=60)
         connection.request(request.command, request.path, body, dict(request.headers))
         response = connection.getresponse()
         content = response.read()
         kept = [(name, value) for name, value in response.getheaders() if name.lower() in ("content-type", "location")]
         connection.close()
-        return response.status, kept, content
+        return Answer(response.status, content, tuple(kept))
 
     def close(self) -> None:
         self._server.shutdown()

@@ -13,18 +13,21 @@ struct Timestamp: Equatable {
         self.microseconds = Int64(min(max(micros, -62_135_596_800_000_000), 253_402_300_799_000_000))
     }
 
-    /// Reads the ISO form; nil if the text has any other.
+    /// Reads the ISO form; nil if the text has any other, or is after the year 294247, which 64 bits cannot count.
     init?(_ text: Span<UInt8>) {
         var reader = DigitReader(text: text.withUnsafeBufferPointer { Array($0) })
         guard let year = reader.number(), reader.take("-"), let month = reader.number(), reader.take("-"),
             let day = reader.number(), 1...12 ~= month, 1...31 ~= day
         else { return nil }
-        var micros = Self.days(year: year, month: month, day: day) * Self.microsecondsPerDay
+        var time: Int64 = 0
         if reader.take(" ") {
-            guard let time = reader.timeOfDay(), let offset = reader.offset() else { return nil }
-            micros += time - offset
+            guard let local = reader.timeOfDay(), let offset = reader.offset() else { return nil }
+            time = local - offset
         }
-        guard reader.isAtEnd else { return nil }
+        let days = Self.days(year: year, month: month, day: day)
+        let (midnight, isTooLarge) = days.multipliedReportingOverflow(by: Self.microsecondsPerDay)
+        let (micros, isTooFar) = midnight.addingReportingOverflow(time)
+        guard reader.isAtEnd, !isTooLarge, !isTooFar else { return nil }
         self.microseconds = micros
     }
 

@@ -58,6 +58,28 @@ import Testing
         #expect(letter.replay(by: "bob", at: .now).properties.headers["x-death"] == nil)
     }
 
+    @Test(arguments: [Int64.max, Int64.min, 2_147_483_647, 5_000_000_000])
+    func `whose count of replays no ledger can hold is counted within it`(_ count: Int64) {
+        let message = self.message(["x-replay-count": .int64(count)])
+        let again = self.letter(message).replay(by: "bob", at: .now)
+        let replays = again.properties.headers["x-replay-count"]?.integer ?? -1
+        #expect(1...Int64(Int32.max) ~= replays)
+        #expect(throws: Never.self) {
+            try Obituary(Malformed("json", "x"), of: self.delivery(message)).messages()
+        }
+    }
+
+    private func delivery(_ message: Message) -> Delivery {
+        Delivery(
+            tag: DeliveryTag(epoch: 1, number: 1),
+            redelivered: false,
+            exchange: "gpudev.jobs",
+            routingKey: "disk.create",
+            queue: "gpudev.disks",
+            message: message
+        )
+    }
+
     @Test func `is chosen only if it meets all that was asked for`() {
         let letter = self.letter(
             self.message(["x-dead-reason": "rejected", "x-dead-at": "2025-01-02T03:04:05Z"])

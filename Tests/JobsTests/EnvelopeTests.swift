@@ -19,6 +19,24 @@ import Testing
         #expect(try Envelope(self.delivery(id: self.id, type: nil)).kind == "disk.routed")
     }
 
+    @Test(arguments: [Int64.max, Int64.min, 2_147_483_648])
+    func `counts that the ledger cannot hold are cut to those it can`(count: Int64) throws {
+        let headers: FieldTable = ["x-replay-count": .int64(count), "x-turn": .int64(count)]
+        let envelope = try Envelope(self.delivery(id: self.id, headers: headers))
+        #expect(0..<Int(Int32.max) ~= envelope.replayCount)
+        #expect(Int(Int32.min)...Int(Int32.max) ~= envelope.turn)
+    }
+
+    @Test(
+        arguments: [
+            ["x\0": "y"], ["x": "\0"], ["x": .array([.table(["y": "\0"])])],
+        ] as [FieldTable]
+    )
+    func `a NUL, which the ledger and the outbox cannot hold, is malformed`(headers: FieldTable) {
+        #expect(self.fault(self.delivery(id: self.id, headers: headers)) == "encoding")
+        #expect(self.fault(self.delivery(id: self.id, type: "disk.create\0")) == "encoding")
+    }
+
     @Test(arguments: ["application/json; charset=utf-8", "Application/JSON", "application/json ;x=y"])
     func `parameters and case of the content type do not matter`(contentType: String) throws {
         _ = try Envelope(self.delivery(id: self.id, contentType: contentType))
@@ -40,6 +58,8 @@ import Testing
             (String(repeating: "[", count: 1_000), "json"),
             (#"{"a": "\u0000"}"#, "json"),
             (#"{"\u0000": 1}"#, "json"),
+            (#"{"nobody reads": "\i"}"#, "json"), (#"{"nobody reads": "\u00g1"}"#, "json"),
+            ("{\"nobody reads\": \"a\nb\"}", "json"),
             ("{\"a\": \"\0\"}", "json"),
         ])
     func `bytes that no handler may see are malformed`(body: String, code: String) {
@@ -57,6 +77,7 @@ import Testing
         arguments: [
             String(repeating: "[", count: 64) + String(repeating: "]", count: 64),
             #"{"a": "\\u0000"}"#,
+            #"{"a": "\"\\\/\b\f\n\r\t\u00fC\uD83D\uDC18"}"#,
             #"{"a": "\u00001"}"#.replacing("0000", with: "0001"),
             #"{"a": "[[[[{{{{\""}"#,
         ])

@@ -25,7 +25,7 @@ actor JobRunner {
     /// Jobs that run here now, with the deliveries of the same job that wait for them.
     private var running: [JobID: [CheckedContinuation<Void, Never>]] = [:]
 
-    /// The largest body that goes through the outbox; larger ones the broker itself must bury.
+    /// The largest body that goes through the outbox.
     private static let largestBody = 16 << 20
 
     /// How long a claim outlasts the deadline of a try.
@@ -64,7 +64,7 @@ actor JobRunner {
                 let envelope = try Envelope(delivery)
                 return try await self.alone(with: envelope.id) { try await self.run(envelope) }
             } catch let malformed as Malformed {
-                guard delivery.message.body.count <= Self.largestBody else { return .reject }
+                guard self.outboxTakes(delivery) else { return .reject }
                 try await self.recorder.bury(Obituary(malformed, of: delivery))
                 return .acknowledge
             }
@@ -73,6 +73,11 @@ actor JobRunner {
         } catch {
             return await self.putOff(delivery, because: error)
         }
+    }
+
+    /// What the outbox cannot take the broker itself must bury.
+    private func outboxTakes(_ delivery: Delivery) -> Bool {
+        delivery.message.body.count <= Self.largestBody && !delivery.holdsNUL
     }
 
     /// Nothing could be recorded although PostgreSQL is there: a fault of ours, and the queue counts how often.

@@ -26,9 +26,12 @@ package enum DeadLetterHeader {
         "x-last-death-queue", "x-last-death-reason",
     ]
 
+    /// The ledger counts in 32 bits, and must be able to count one more.
+    private static let largestReplayCount = Int64(Int32.max - 1)
+
     /// How often the message has been brought back from a dead queue; 0 where it does not say.
     package static func replayCount(of message: Message) -> Int {
         guard let count = message.properties.headers[replayCount]?.integer else { return 0 }
-        return max(0, Int(clamping: count))
+        return Int(min(max(0, count), largestReplayCount))
     }
 }

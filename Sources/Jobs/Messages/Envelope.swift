@@ -29,13 +29,17 @@ package struct Envelope: Sendable {
         guard let text = properties.messageID, let id = JobID(text) else {
             throw Malformed("message-id", "message_id must be a UUID; it names the job")
         }
+        guard !delivery.holdsNUL else {
+            throw Malformed("encoding", "a property or a header holds a NUL, which no text may hold")
+        }
         try Self.checkContentType(properties.contentType)
         try checkJobBody(delivery.message.body)
         self.id = id
         self.kind = JobKind(properties.type ?? delivery.routingKey)
         self.replayCount = DeadLetterHeader.replayCount(of: delivery.message)
-        self.turn =
-            delivery.message.properties.headers[Self.turnHeader]?.integer.map { Int(clamping: $0) } ?? 0
+        let turn = delivery.message.properties.headers[Self.turnHeader]?.integer ?? 0
+        // The ledger counts in 32 bits.
+        self.turn = Int(Int32(clamping: turn))
         self.isRedelivered = delivery.redelivered
         self.message = delivery.message
         self.exchange = delivery.exchange

@@ -8,7 +8,8 @@ package let deepestJobBody = 64
 
 /// Checks what can be told from the bytes alone, before anything parses them.
 ///
-/// Size, encoding, nesting and NUL, which PostgreSQL cannot store in text. One pass, no allocation.
+/// Size, encoding, nesting, escapes, which are decoded only in the fields that somebody reads, and NUL, which PostgreSQL
+/// cannot store in text. One pass, no allocation.
 package func checkJobBody(_ body: [UInt8]) throws(Malformed) {
     guard body.count <= largestJobBody else {
         throw Malformed("size", "the body has \(body.count) bytes; at most \(largestJobBody) are read")
@@ -33,12 +34,14 @@ package func decodePayload<Payload: Decodable>(_ type: Payload.Type, from body: 
     }
 }
 
-/// Follows nesting and escapes through JSON text without judging the rest of its grammar.
+/// Follows nesting and text through JSON without judging the rest of its grammar.
 private struct NestingScan {
     private var depth = 0
     private var isInString = false
-    /// What has been read of an escape: nothing, the backslash, or the backslash, `u` and some zeros.
+    /// How many bytes of an escape have been read: none, the backslash, or that, `u` and digits.
     private var escape = 0
+    /// Whether a digit of the escape is not zero.
+    private var escapesText = false
 
     mutating func read(_ byte: UInt8) throws(Malformed) {
         guard byte != 0 else { throw Malformed("json", "the body holds a NUL byte") }
@@ -59,13 +62,24 @@ private struct NestingScan {
 
     private mutating func readInString(_ byte: UInt8) throws(Malformed) {
         switch (self.escape, byte) {
-        case (0, UInt8(ascii: "\\")): self.escape = 1
+        case (0, UInt8(ascii: "\\")): (self.escape, self.escapesText) = (1, false)
         case (0, UInt8(ascii: "\"")): self.isInString = false
+        case (0, 0x20...): return
         case (1, UInt8(ascii: "u")): self.escape = 2
-        case (2...4, UInt8(ascii: "0")): self.escape += 1
-        case (5, UInt8(ascii: "0")): throw Malformed("json", "the body holds \\u0000, which no text may hold")
-        case (0, _): return
-        default: self.escape = 0
+        case (1, _) where "\"\\/bfnrt".utf8.contains(byte): self.escape = 0
+        case (2..., _) where Self.hexadecimal.contains(byte): try self.readDigit(byte)
+        default:
+            throw Malformed("json", "the body is not JSON: text with a broken escape or a control character")
         }
     }
+
+    private mutating func readDigit(_ digit: UInt8) throws(Malformed) {
+        self.escapesText = self.escapesText || digit != UInt8(ascii: "0")
+        self.escape = self.escape == 5 ? 0 : self.escape + 1
+        guard self.escape > 0 || self.escapesText else {
+            throw Malformed("json", "the body holds \\u0000, which no text may hold")
+        }
+    }
+
+    private static let hexadecimal = Alphabet("0123456789abcdefABCDEF")
 }

@@ -24,6 +24,17 @@ import Testing
         }
     }
 
+    @Test func `leaves it to the broker to bury what the outbox cannot take`() async throws {
+        try await TestBed.with { bed in
+            try await bed.withWorker(Self.none()) {
+                try await bed.publish("disk.recorded", #"{"key": "home"}"#, headers: ["x-note": "\0"])
+                let letter = try await bed.deadLetter()
+                #expect(letter.properties.headers["x-note"]?.string == "\0")
+            }
+            #expect(try await bed.count("SELECT count(*) FROM job_ledger") == 0)
+        }
+    }
+
     @Test func `lets the handler decide what a broken constraint means`() async throws {
         try await TestBed.with { bed in
             try await bed.withWorker(Self.none()) {

@@ -12,10 +12,10 @@ extension Date {
     init?(httpDate text: String) {
         let words = text.split(separator: " ")
         guard words.count == 6, words[5] == "GMT",
-            let day = Int(words[1]), let year = Int(words[3]),
+            let day = words[1].number(digits: 2), let year = words[3].number(digits: 4),
             let month = monthNames.firstIndex(of: String(words[2]))
         else { return nil }
-        let clock = words[4].split(separator: ":").compactMap { Int($0) }
+        let clock = words[4].split(separator: ":").compactMap { $0.number(digits: 2) }
         guard clock.count == 3 else { return nil }
         let days = Date.daysSinceEpoch(year: year, month: month + 1, day: day)
         self.init(timeIntervalSince1970: Double(((days * 24 + clock[0]) * 60 + clock[1]) * 60 + clock[2]))
@@ -47,6 +47,14 @@ extension Date {
         let shifted = (5 * dayOfYear + 2) / 153
         let month = shifted < 10 ? shifted + 3 : shifted - 9
         return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * shifted + 2) / 5 + 1)
+    }
+}
+
+extension Substring {
+    /// The number that is written in exactly so many digits.
+    fileprivate func number(digits: Int) -> Int? {
+        guard self.utf8.count == digits, self.utf8.allSatisfy({ 0x30...0x39 ~= $0 }) else { return nil }
+        return Int(self)
     }
 }
 

@@ -24,6 +24,14 @@ import Testing
         #expect(throws: MalformedAnswer.self) { try XMLNode(document: Array(text.utf8)) }
     }
 
+    @Test(arguments: ["<a xmlns=\"", "<a xmlns:b=\"", "<a b=\"", "<a>"])
+    func `what is not UTF-8 is refused`(start: String) {
+        let end = start.hasSuffix(">") ? "</a>" : "\"/>"
+        #expect(throws: MalformedAnswer.self) {
+            try XMLNode(document: Array(start.utf8) + [0xFF] + Array(end.utf8))
+        }
+    }
+
     @Test(arguments: [
         ("2025-01-02T03:04:05.000Z", 1_735_787_045.0), ("2025-01-02T03:04:05Z", 1_735_787_045),
         ("2025-01-02T03:04:05.678901+00:00", 1_735_787_045.678901),
@@ -40,6 +48,14 @@ import Testing
     func `times of headers are read`(text: String, seconds: Double) {
         #expect(Date(httpDate: text)?.timeIntervalSince1970 == seconds)
         #expect(Date(httpDate: "yesterday") == nil)
+    }
+
+    @Test(arguments: [
+        "Sun, 06 Nov 9223372036854775807 08:49:37 GMT", "Sun, 9223372036854775807 Nov 1994 08:49:37 GMT",
+        "Sun, 06 Nov 1994 08:9223372036854775807:37 GMT", "Sun, -6 Nov 1994 08:49:37 GMT",
+    ])
+    func `numbers that are no part of a time are refused`(text: String) {
+        #expect(Date(httpDate: text) == nil)
     }
 
     @Test(arguments: [

@@ -20,6 +20,6 @@ extension RecordSet {
 }
 
 private func octalByte(_ digits: ArraySlice<UInt8>) -> UInt8? {
-    guard digits.count == 3 else { return nil }
+    guard digits.count == 3, digits.allSatisfy({ 0x30...0x37 ~= $0 }) else { return nil }
     return UInt8(String(decoding: digits, as: UTF8.self), radix: 8)
 }

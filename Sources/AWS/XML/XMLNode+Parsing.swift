@@ -4,6 +4,10 @@ import FoundationXML
 extension XMLNode {
     /// Reads a document: UTF-8, no document type (and so no entities of its own), at most 64 elements deep.
     init(document bytes: [UInt8]) throws(MalformedAnswer) {
+        // The parser ends the process where a name or a namespace is no UTF-8.
+        guard String(validating: bytes, as: UTF8.self) != nil else {
+            throw MalformedAnswer("the document is not UTF-8")
+        }
         guard !bytes.hasDocumentType else { throw MalformedAnswer("the document has a DOCTYPE") }
         let builder = XMLTreeBuilder()
         let parser = XMLParser(data: Data(bytes))

@@ -74,20 +74,41 @@ let package = Package(
             resources: schemas,
             swiftSettings: memorySafe
         ),
-        .testTarget(
-            name: "JobsTests",
-            dependencies: ["EventLoops", "Jobs", "Postgres", "RabbitMQ", log],
+        .target(
+            name: "Fuzzing",
+            dependencies: ["RabbitMQ"],
+            path: "Tests/Fuzzing",
+            exclude: ["Samples"],
             swiftSettings: settings
         ),
-        .testTarget(name: "ReservationsTests", dependencies: ["Reservations"], swiftSettings: settings),
+        .testTarget(
+            name: "JobsTests",
+            dependencies: ["EventLoops", "Fuzzing", "Jobs", "Postgres", "RabbitMQ", log],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "DisksTests",
+            dependencies: ["AWS", "Disks", "Fuzzing", "Jobs"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "ReservationsTests",
+            dependencies: ["AWS", "Fuzzing", "Jobs", "Reservations"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "GPUDevWorkerTests",
+            dependencies: ["Fuzzing", "GPUDevWorker"],
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "RabbitMQTests",
-            dependencies: ["RabbitMQ", "EventLoops", log],
+            dependencies: ["RabbitMQ", "EventLoops", "Fuzzing", log],
             swiftSettings: settings
         ),
         .testTarget(
             name: "PostgresTests",
-            dependencies: ["EventLoops", "Postgres"],
+            dependencies: ["EventLoops", "Fuzzing", "Postgres"],
             swiftSettings: settings
         ),
         .target(
@@ -104,7 +125,7 @@ let package = Package(
         ),
         .testTarget(
             name: "AWSTests",
-            dependencies: ["AWS", "HTTP", "HTTPPeers", crypto, log],
+            dependencies: ["AWS", "Fuzzing", "HTTP", "HTTPPeers", crypto, log],
             exclude: ["Peers"],
             swiftSettings: settings,
         ),

@@ -1,6 +1,6 @@
 import EventLoops
 import Foundation
-import FoundationNetworking
+import HTTP
 import Logging
 import RabbitMQ
 
@@ -41,28 +41,27 @@ enum Broker {
     /// Closes the connection of that name through the management API, and waits until it was there to close.
     static func closeConnection(named name: String) async throws {
         try await eventually("the broker lists \(name)") {
-            let listed = try await self.request("GET", "/api/connections") as? [[String: Any]] ?? []
+            let listed = try await self.request(.get, "/api/connections") as? [[String: Any]] ?? []
             let found = listed.filter { connection in
                 let properties = connection["client_properties"] as? [String: Any]
                 return properties?["connection_name"] as? String == name
             }
             for case let id as String in found.map({ $0["name"] }) {
                 let path = id.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? id
-                _ = try await self.request("DELETE", "/api/connections/\(path)")
+                _ = try await self.request(.delete, "/api/connections/\(path)")
             }
             return !found.isEmpty
         }
     }
 
-    private static func request(_ method: String, _ path: String) async throws -> Any? {
+    private static let http = HTTPClient()
+
+    private static func request(_ method: HTTPMethod, _ path: String) async throws -> Any? {
         let api = try self.variable("GPUDEV_TEST_RABBITMQ_API")
-        guard let url = URL(string: api + path) else { throw Fault(message: "no URL: \(api + path)") }
-        var request = URLRequest(url: url)
-        request.httpMethod = method
         let login = Data("guest:guest".utf8).base64EncodedString()
-        request.setValue("Basic \(login)", forHTTPHeaderField: "Authorization")
-        let (data, _) = try await URLSession.shared.data(for: request)
-        return try? JSONSerialization.jsonObject(with: data)
+        let request = HTTPRequest(method, api + path, headers: ["Authorization": "Basic \(login)"])
+        let response = try await self.http.send(request, within: .seconds(30))
+        return try? JSONSerialization.jsonObject(with: Data(response.body))
     }
 
     private static func variable(_ name: String) throws -> String {

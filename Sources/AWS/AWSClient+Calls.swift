@@ -7,7 +7,7 @@ extension AWSClient {
         _ parameters: FormParameters,
         deadline: ContinuousClock.Instant
     ) async throws(AWSError) {
-        _ = try await self.send(AWSRequest(form: operation, parameters), deadline: deadline)
+        try await self.form(operation, parameters, deadline: deadline) { _ in }
     }
 
     /// Calls a form operation; `decode` gets the element that holds the results.
@@ -23,14 +23,21 @@ extension AWSClient {
         }
     }
 
-    /// Sends a request whose answer is XML; `decode` gets the root.
+    /// Sends a request whose answer is XML; `decode` gets the root, which must be the answer to this operation.
+    ///
+    /// What some server on the way answers must not be read as an empty list.
     func xml<Output: Sendable>(
         _ request: AWSRequest,
         deadline: ContinuousClock.Instant,
         decode: @escaping @Sendable (XMLNode) throws(MalformedAnswer) -> Output
     ) async throws(AWSError) -> Output {
         try await self.send(request, deadline: deadline) { response throws(MalformedAnswer) in
-            try decode(try XMLNode(document: response.body))
+            let root = try XMLNode(document: response.body)
+            let expected = "\(request.operation.name)Response"
+            guard root.name == expected else {
+                throw MalformedAnswer("the answer is \(root.name.prefix(40)) and not \(expected)")
+            }
+            return try decode(root)
         }
     }
 
@@ -98,7 +105,10 @@ extension AWSClient {
         while true {
             let page = try await self.form(operation, parameters, deadline: deadline) {
                 node throws(MalformedAnswer) in
-                (items: try node.list(list).map(decode), next: node[token.response]?.trimmingXMLSpace ?? "")
+                guard let elements = node.child(list)?.children else {
+                    throw MalformedAnswer("\(node.name) has no \(list)")
+                }
+                return (items: try elements.map(decode), next: node[token.response]?.trimmingXMLSpace ?? "")
             }
             items += page.items
             guard !page.next.isEmpty else { return items }

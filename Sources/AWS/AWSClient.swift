@@ -8,7 +8,7 @@ package final class AWSClient: Sendable {
     let http: HTTPClient
     let logger: Logger
     let credentials: CredentialCache
-    let pacing = Pacing()
+    let pacing: Pacing
 
     /// A client with the standard chain of credentials: environment, web identity, container, instance.
     ///
@@ -29,6 +29,7 @@ package final class AWSClient: Sendable {
         credentials: any CredentialProvider
     ) {
         self.configuration = configuration
+        self.pacing = Pacing(factor: configuration.rateFactor)
         self.http = http
         self.logger = logger
         self.credentials = CredentialCache(credentials, now: configuration.now, logger: logger)

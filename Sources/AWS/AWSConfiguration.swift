@@ -5,6 +5,8 @@ package struct AWSConfiguration: Sendable {
     package let region: String
     let endpoints: [AWSService: Endpoint]
     let environment: @Sendable (String) -> String?
+    /// How many times the usual allowance of requests this process may use.
+    let rateFactor: Double
     /// Reads the clock that dates signatures and judges the age of credentials.
     var now: @Sendable () -> Date = { Date() }
     var retries = RetryPolicy()
@@ -14,6 +16,9 @@ package struct AWSConfiguration: Sendable {
     /// Endpoints: `AWS_ENDPOINT_URL_<SERVICE>`, then `AWS_ENDPOINT_URL`, then AWS's own; the first two do not count
     /// under `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true`. (AWS SDKs and Tools Reference Guide, service-specific
     /// endpoints.)
+    ///
+    /// `AWS_RATE_FACTOR` says how many times the usual allowance of an account this process may use: more where AWS has
+    /// raised it, less where replicas share it.
     ///
     /// - Parameter environment: Looks up a variable; nil where it is not set.
     /// - Throws: `configuration`, naming the variable that is missing or cannot be used.
@@ -33,6 +38,10 @@ package struct AWSConfiguration: Sendable {
                 "\(variable) is not supported: set AWS_ENDPOINT_URL_<SERVICE> instead"
             )
         }
+        guard let factor = Double(read("AWS_RATE_FACTOR") ?? "1"), factor.isFinite, factor > 0 else {
+            throw AWSError.configuration("AWS_RATE_FACTOR must be a number above 0, such as 0.5")
+        }
+        self.rateFactor = factor
         self.region = region
         self.environment = read
         self.endpoints = try Self.endpoints(region, read)

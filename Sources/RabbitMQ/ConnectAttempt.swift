@@ -63,7 +63,16 @@ extension ConnectAttempt.Outcome {
         do throws(RabbitMQError) {
             return .success(try Wire.open(configuration))
         } catch {
-            return .failure(error)
+            let url = configuration.url
+            return .failure(
+                RabbitMQError(
+                    error.code,
+                    during: error.operation,
+                    replyCode: error.replyCode,
+                    "\(url.host):\(url.port): \(error.message)",
+                    underlying: error.underlying
+                )
+            )
         }
     }
 }

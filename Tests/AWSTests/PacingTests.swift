@@ -15,16 +15,24 @@ import Testing
         #expect(tooLate == nil && later == .zero)
     }
 
-    @Test func `throttling halves the rate, success brings it back`() {
+    @Test func `throttling halves the rate once a second, and time brings it back`() {
         let start = ContinuousClock.now
         var bucket = TokenBucket(.ec2Describe, now: start)
-        bucket.slowDown()
-        bucket.slowDown()
-        #expect(bucket.rate == 2.5)
-        for _ in 1...100 { bucket.slowDown() }
-        #expect(bucket.rate > 0.3)
-        for _ in 1...20 { bucket.speedUp() }
+        for _ in 1...100 { bucket.slowDown(at: start) }
+        #expect(bucket.rate == 5)
+        for second in 1...100 { bucket.slowDown(at: start.advanced(by: .seconds(second))) }
+        #expect(bucket.rate == 10.0 / 16)
+        _ = bucket.reserve(at: start.advanced(by: .seconds(110)), within: .zero)
         #expect(bucket.rate == 10)
+    }
+
+    @Test func `an account with another allowance is paced by that`() {
+        let start = ContinuousClock.now
+        var bucket = TokenBucket(.ec2Mutate, factor: 0.2, now: start)
+        let first = (1...2).map { _ in bucket.reserve(at: start, within: .zero) }
+        let third = bucket.reserve(at: start, within: .seconds(10))?.inSeconds ?? -1
+        #expect(first == [.zero, .zero])
+        #expect(abs(third - 1 / (0.2 * 3)) < 1e-6)
     }
 
     @Test func `retries stop when most calls fail, and come back with success`() {

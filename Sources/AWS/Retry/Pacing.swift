@@ -10,12 +10,16 @@ final class Pacing: Sendable {
     }
 
     private let state = Mutex(State())
+    private let factor: Double
+
+    /// - Parameter factor: How many times AWS's usual allowance this process may use.
+    init(factor: Double) { self.factor = factor }
 
     /// How long a request has to wait, or nil if that is longer than `limit`.
     func reserve(_ rateClass: RateClass, within limit: Duration) -> Duration? {
         let now = ContinuousClock.now
         return self.state.withLock { state in
-            state.buckets[rateClass, default: TokenBucket(rateClass, now: now)].reserve(
+            state.buckets[rateClass, default: TokenBucket(rateClass, factor: self.factor, now: now)].reserve(
                 at: now,
                 within: limit
             )
@@ -24,13 +28,13 @@ final class Pacing: Sendable {
 
     func noteSuccess(of operation: AWSOperation, afterRetry: Bool) {
         self.state.withLock { state in
-            state.buckets[operation.rate]?.speedUp()
             state.budgets[operation.label, default: RetryBudget()].refill(afterRetry: afterRetry)
         }
     }
 
     func noteThrottling(of operation: AWSOperation) {
-        self.state.withLock { $0.buckets[operation.rate]?.slowDown() }
+        let now = ContinuousClock.now
+        self.state.withLock { $0.buckets[operation.rate]?.slowDown(at: now) }
     }
 
     /// Whether another try is affordable; pays for it if so.

@@ -1,13 +1,21 @@
-/// Spreads requests: a burst after a pause, then a steady rate that halves on throttling and grows back.
+/// Spreads requests: a burst after a pause, then a steady rate that halves on throttling and grows back with time.
 struct TokenBucket: Sendable {
     private let fullRate: Double
     private let burst: Double
     private(set) var rate: Double
+    private var lastThrottling: ContinuousClock.Instant?
     private var tokens: Double
     private var lastRefill: ContinuousClock.Instant
 
-    init(_ rateClass: RateClass, now: ContinuousClock.Instant) {
-        (self.fullRate, self.burst) = rateClass.allowance
+    /// Requests answered within this time of each other were throttled for one and the same reason.
+    private static let oneThrottling: Duration = .seconds(1)
+    private static let secondsToRecover = 10.0
+    private static let leastShare = 1.0 / 16
+
+    /// - Parameter factor: How many times AWS's usual allowance this process may use.
+    init(_ rateClass: RateClass, factor: Double = 1, now: ContinuousClock.Instant) {
+        let (rate, burst) = rateClass.allowance
+        (self.fullRate, self.burst) = (rate * factor, max(1, burst * factor))
         self.rate = self.fullRate
         self.tokens = self.burst
         self.lastRefill = now
@@ -21,7 +29,9 @@ struct TokenBucket: Sendable {
     /// - Returns: How long it has to wait, or nil, and no place is taken, if that is longer than `limit`.
     mutating func reserve(at now: ContinuousClock.Instant, within limit: Duration) -> Duration? {
         guard self.rate.isFinite else { return .zero }
-        self.tokens = min(self.burst, self.tokens + self.lastRefill.duration(to: now).inSeconds * self.rate)
+        let elapsed = self.lastRefill.duration(to: now).inSeconds
+        self.tokens = min(self.burst, self.tokens + elapsed * self.rate)
+        self.rate = min(self.fullRate, self.rate + elapsed * self.fullRate / Self.secondsToRecover)
         self.lastRefill = now
         let wait = Duration.seconds(max(0, 1 - self.tokens) / self.rate)
         guard wait <= limit else { return nil }
@@ -30,16 +40,12 @@ struct TokenBucket: Sendable {
     }
 
     /// AWS asked for fewer requests.
-    mutating func slowDown() {
+    mutating func slowDown(at now: ContinuousClock.Instant) {
         guard self.rate.isFinite else { return }
-        self.rate = max(self.rate / 2, self.fullRate / 32)
+        if let last = self.lastThrottling, last.duration(to: now) < Self.oneThrottling { return }
+        self.lastThrottling = now
+        self.rate = max(self.rate / 2, self.fullRate * Self.leastShare)
         self.tokens = min(self.tokens, 0)
-    }
-
-    /// A request was let through: a twentieth of the full rate comes back.
-    mutating func speedUp() {
-        guard self.rate.isFinite else { return }
-        self.rate = min(self.fullRate, self.rate + self.fullRate / 20)
     }
 }
 

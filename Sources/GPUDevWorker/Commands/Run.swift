@@ -3,6 +3,7 @@ import ArgumentParser
 import Disks
 import EventLoops
 import FoundationEssentials
+import Glibc
 import HTTP
 import Jobs
 import Logging
@@ -19,6 +20,8 @@ struct Run: AsyncParsableCommand {
     )
 
     func run() async throws {
+        // A log that nobody reads any more is no reason to stop working.
+        signal(SIGPIPE, SIG_IGN)
         let (database, broker, topology, aws, worker, dns, routes, logs) = try await Settings.load(
             { $0.database() },
             { $0.broker() },

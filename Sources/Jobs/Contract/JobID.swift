@@ -4,14 +4,22 @@ package import FoundationEssentials
 package struct JobID: Hashable, Sendable, CustomStringConvertible {
     package let uuid: UUID
 
-    package init(_ uuid: UUID = UUID()) { self.uuid = uuid }
+    /// Lower case, as PostgreSQL prints it; made once, since log, event and headers all want it.
+    package let description: String
+
+    package init(_ uuid: UUID = UUID()) {
+        self.uuid = uuid
+        self.description = uuid.uuidString.lowercased()
+    }
 
     /// Reads a UUID in its usual form, in either case; nothing else.
     package init?(_ text: String) {
         guard let uuid = UUID(uuidString: text) else { return nil }
         self.uuid = uuid
+        self.description = text.lowercased()
     }
 
-    /// Lower case, as PostgreSQL prints it.
-    package var description: String { self.uuid.uuidString.lowercased() }
+    package static func == (one: JobID, other: JobID) -> Bool { one.uuid == other.uuid }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(self.uuid) }
 }

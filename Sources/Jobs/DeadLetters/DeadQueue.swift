@@ -56,9 +56,32 @@ package struct DeadQueue: Sendable {
 
     /// Goes through what is in the queue now; what is kept goes back to its place at the end.
     private func forEach(_ decide: (DeadLetter) async throws -> Verdict) async throws {
-        let status = try await self.connection.declareQueue(self.name, passive: true)
         var kept: [DeliveryTag] = []
-        defer { for tag in kept { self.connection.giveBack(tag) } }
+        do {
+            try await self.forEach(keeping: &kept, decide)
+        } catch {
+            for tag in kept { self.connection.giveBack(tag) }
+            throw error
+        }
+        for tag in kept { self.connection.giveBack(tag) }
+        try await self.waitUntilBack(kept.count)
+    }
+
+    /// Letters that were given back show up a little later; whoever looks next would miss them.
+    private func waitUntilBack(_ count: Int) async throws {
+        let deadline = ContinuousClock.now + .seconds(2)
+        while try await self.connection.declareQueue(self.name, passive: true).messages < count,
+            ContinuousClock.now < deadline
+        {
+            try await Task.sleep(for: .milliseconds(20))
+        }
+    }
+
+    private func forEach(
+        keeping kept: inout [DeliveryTag],
+        _ decide: (DeadLetter) async throws -> Verdict
+    ) async throws {
+        let status = try await self.connection.declareQueue(self.name, passive: true)
         for _ in 0..<status.messages {
             guard let delivery = try await self.connection.get(self.name) else { return }
             kept.append(delivery.tag)

@@ -19,22 +19,22 @@ struct PatientDatabase: Sendable {
 
     /// Does `operation` until PostgreSQL was there for it.
     func persist<Value>(_ operation: () async throws -> Value) async throws -> Value {
-        var failures = 0
+        var backoff = Backoff(base: .milliseconds(100), cap: .seconds(2))
+        var collisions = 0
         while true {
             do {
                 return try await operation()
             } catch let error as PostgresError where error.code == .cancelled || Task.isCancelled {
                 throw Interrupted()
             } catch let error as PostgresError where error.isConnectionLost {
-                failures += 1
-                if failures == 1 {
+                if backoff.failures == 0 {
                     self.logger.warning("PostgreSQL is away; waiting", metadata: ["error": "\(error)"])
                 }
-                try await self.pause(after: failures)
-            } catch let error as PostgresError where error.isRetryable && failures < Self.repeatsOfCollisions
+                try await self.pause(for: backoff.next())
+            } catch let error as PostgresError where error.isRetryable && collisions < Self.repeatsOfCollisions
             {
-                failures += 1
-                try await self.pause(after: min(failures, 3))
+                collisions += 1
+                try await self.pause(for: .milliseconds(Int.random(in: 50...400)))
             }
         }
     }
@@ -77,10 +77,9 @@ struct PatientDatabase: Sendable {
         }
     }
 
-    private func pause(after failures: Int) async throws {
-        let ceiling = min(Duration.seconds(2), .milliseconds(50) * (1 << min(failures, 8)))
+    private func pause(for duration: Duration) async throws {
         do {
-            try await self.loop.sleep(for: ceiling * Double.random(in: 0.5...1))
+            try await self.loop.sleep(for: duration)
         } catch {
             throw Interrupted()
         }

@@ -18,6 +18,9 @@ actor WorkerSession {
     private var isHeld = false
     private var waiters: [CheckedContinuation<Void, Never>] = []
 
+    /// How often the session is asked whether it still leads to a server that others can write to.
+    private static let pulse: Duration = .seconds(3)
+
     init(_ configuration: PostgresConfiguration, worker: WorkerIdentity, loop: EventLoop, logger: Logger) {
         self.configuration = configuration
         self.worker = worker
@@ -26,7 +29,8 @@ actor WorkerSession {
     }
 
     /// Holds the lock, again and again if the session is lost, until the task is cancelled.
-    func run(onNotification: @Sendable () -> Void) async {
+    func run(onNotification: @escaping @Sendable () -> Void) async {
+        var backoff = Backoff()
         while !Task.isCancelled {
             do {
                 let connection = try await PostgresConnection.connect(
@@ -34,22 +38,51 @@ actor WorkerSession {
                     on: self.loop,
                     logger: self.logger
                 )
-                try await self.hold(connection, onNotification: onNotification)
+                do {
+                    try await self.hold(connection, onNotification: onNotification)
+                } catch {
+                    await connection.close()
+                    throw error
+                }
                 await connection.close()
             } catch {
                 self.logger.warning("the worker's own session is away", metadata: ["error": "\(error)"])
             }
+            if self.isHeld { backoff = Backoff() }
             self.isHeld = false
-            try? await self.loop.sleep(for: .milliseconds(Int.random(in: 100...1000)))
+            try? await self.loop.sleep(for: backoff.next())
         }
     }
 
-    private func hold(_ connection: PostgresConnection, onNotification: @Sendable () -> Void) async throws {
+    /// Returns or throws when the session has ended, or leads to a server that has become a standby.
+    private func hold(_ connection: PostgresConnection, onNotification: @escaping @Sendable () -> Void)
+        async throws
+    {
         _ = try await connection.run("SELECT pg_advisory_lock(\(self.worker.lock)::bigint)")
         try await connection.listen(to: "gpudev_outbox")
         self.becomeHeld()
         onNotification()
-        for await _ in connection.notifications { onNotification() }
+        let loop = self.loop
+        try await withThrowingTaskGroup { group in
+            group.addTask(executorPreference: loop) {
+                for await _ in connection.notifications { onNotification() }
+            }
+            group.addTask(executorPreference: loop) { try await Self.watch(connection, on: loop) }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+    }
+
+    /// After a failover the others claim jobs on another server, where this one's lock does not stand.
+    private static func watch(_ connection: PostgresConnection, on loop: EventLoop) async throws {
+        while true {
+            try await loop.sleep(for: Self.pulse)
+            let row = try await connection.run(
+                "SELECT current_setting('transaction_read_only')::boolean AS is_read_only",
+                within: Self.pulse
+            ).rows.first
+            guard try row?.read("is_read_only") == false else { throw StandbySession() }
+        }
     }
 
     /// Returns once the lock is held; throws `Interrupted` when the task is cancelled before.
@@ -75,4 +108,9 @@ actor WorkerSession {
         self.waiters = []
         for waiter in waiters { waiter.resume() }
     }
+}
+
+/// The session's server takes no writes: it has become a standby.
+private struct StandbySession: Error, CustomStringConvertible {
+    var description: String { "the server has become read-only; looking for the one that is not" }
 }

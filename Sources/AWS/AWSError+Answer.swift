@@ -9,7 +9,8 @@ extension AWSError {
         // Without a word of AWS it is some server on the way that refuses, which says nothing about the request.
         if body.code == nil, (400..<500).contains(status), status != 429 { code = .malformedResponse }
         // Some of these may have been carried out; AWS's own 503 says that the request was not taken.
-        let isUncertain = code == .malformedResponse || code == .transient && (status != 503 || body.code == nil)
+        let isUncertain =
+            code == .malformedResponse || code == .transient && (status != 503 || body.code == nil)
         if isUncertain, operation.effect == .write { code = .unknownOutcome }
         self.init(
             code: code,

@@ -37,6 +37,7 @@ actor JobRunner {
         ledger: Ledger,
         session: WorkerSession,
         database: PatientDatabase,
+        relay: OutboxRelay,
         loop: EventLoop,
         logger: Logger,
     ) {
@@ -46,7 +47,13 @@ actor JobRunner {
         self.session = session
         self.database = database
         self.judge = Judge(settings: settings)
-        self.recorder = Recorder(ledger: ledger, database: database, judge: self.judge, logger: logger)
+        self.recorder = Recorder(
+            ledger: ledger,
+            database: database,
+            relay: relay,
+            judge: self.judge,
+            logger: logger
+        )
         self.loop = loop
         self.logger = logger
     }

@@ -10,12 +10,10 @@ struct PatientDatabase: Sendable {
     let pool: PostgresPool
     let loop: EventLoop
     let logger: Logger
-    /// Called after each commit of a job's transaction: the outbox may have something.
-    let onCommit: @Sendable () -> Void
 
     /// How long giving back a claim may hold up the worker's end.
     private static let patienceAtEnd: Duration = .seconds(2)
-    private static let repeatsOfCollisions = 20
+    private static let mostCollisions = 20
 
     /// Does `operation` until PostgreSQL was there for it.
     func persist<Value>(_ operation: () async throws -> Value) async throws -> Value {
@@ -31,38 +29,38 @@ struct PatientDatabase: Sendable {
                     self.logger.warning("PostgreSQL is away; waiting", metadata: ["error": "\(error)"])
                 }
                 try await self.pause(for: backoff.next())
-            } catch let error as PostgresError where error.isRetryable && collisions < Self.repeatsOfCollisions
-            {
+            } catch let error as PostgresError where error.isRetryable && collisions < Self.mostCollisions {
                 collisions += 1
                 try await self.pause(for: .milliseconds(Int.random(in: 50...400)))
             }
         }
     }
 
-    /// Commits the statements in one round trip.
-    func commit(_ statements: [SQL]) async throws {
+    /// Commits the statements in one round trip; results come in their order.
+    @discardableResult
+    func commit(_ statements: [SQL]) async throws -> [PostgresResult] {
         KillPoint.committing.reach()
-        try await self.persist { _ = try await self.pool.pipeline(statements) }
-        self.onCommit()
+        return try await self.persist { try await self.pool.pipeline(statements) }
     }
 
     /// Commits the statements, if those that say how many rows they need have found them; else `WriteConflict`.
     ///
     /// One round trip where none says so, else two.
-    func commit(_ writes: [Write]) async throws {
+    @discardableResult
+    func commit(_ writes: [Write]) async throws -> [PostgresResult] {
         guard writes.contains(where: { $0.requiredRows != nil }) else {
             return try await self.commit(writes.map(\.sql))
         }
         KillPoint.committing.reach()
-        try await self.persist {
+        return try await self.persist {
             try await self.pool.transaction { transaction in
                 let results = try await transaction.pipeline(writes.map(\.sql))
                 for (write, result) in zip(writes, results) {
                     if let rows = write.requiredRows, rows != result.affectedRows { throw WriteConflict() }
                 }
+                return results
             }
         }
-        self.onCommit()
     }
 
     /// Gives a claim back at the worker's end; if that cannot be done, it is free when the worker is gone.

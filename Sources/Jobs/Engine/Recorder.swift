@@ -5,21 +5,19 @@ import Postgres
 struct Recorder: Sendable {
     let ledger: Ledger
     let database: PatientDatabase
+    let relay: OutboxRelay
     let judge: Judge
     let logger: Logger
 
     /// Records a fresh job that only writes rows, in one round trip; false if something stands in its way.
     func recordAtOnce(_ envelope: Envelope, _ success: Success) async throws -> Bool {
         guard success.writes.allSatisfy({ $0.requiredRows == nil }) else { return false }
-        let statements =
-            try [self.ledger.succeedAtOnce(envelope)] + success.writes.map(\.sql)
-            + [envelope.completion(success).insertion()]
         do {
-            try await self.database.commit(statements)
+            let writes = [Write(self.ledger.succeedAtOnce(envelope))] + success.writes
+            try await self.commit(writes, sending: [envelope.completion(success)])
         } catch let error as PostgresError where error.code == .constraintViolation {
             return false
         }
-        KillPoint.committed.reach()
         self.log(envelope, "succeeded", attempt: 1)
         return true
     }
@@ -53,12 +51,12 @@ struct Recorder: Sendable {
     func comeBack(_ envelope: Envelope, after delay: Duration) async throws {
         let message = OutboxMessage(to: .jobs, routingKey: envelope.routingKey, envelope.message)
         try await self.database.commit([try message.insertion(after: delay * Double.random(in: 0.5...1.5))])
+        self.relay.wake()
     }
 
     /// Buries a message that can never become a job, as it came.
     func bury(_ letter: Obituary) async throws {
-        try await self.database.commit(try letter.messages().map { try $0.insertion() })
-        KillPoint.committed.reach()
+        try await self.commit([], sending: try letter.messages())
         self.logger.error(
             "a message was buried",
             metadata: ["error.code": "\(letter.death.code)", "error": "\(letter.death.error)"]
@@ -67,6 +65,18 @@ struct Recorder: Sendable {
 }
 
 extension Recorder {
+    /// Commits the writes together with the messages, and hands these to the relay.
+    private func commit(_ writes: [Write], sending messages: [OutboxMessage]) async throws {
+        let insertions = try messages.map { Write(try $0.insertion(after: OutboxDispatch.headStart)) }
+        let expiry = ContinuousClock.now + OutboxDispatch.headStart
+        let results = try await self.database.commit(writes + insertions)
+        KillPoint.committed.reach()
+        let dispatches = try zip(messages, results.suffix(messages.count)).map { message, result in
+            OutboxDispatch(id: try result.rows[0].read("id"), message: message, expiry: expiry)
+        }
+        self.relay.send(dispatches)
+    }
+
     /// What the database did not take leads to another ending.
     private func ending(
         after error: any Error,
@@ -81,9 +91,7 @@ extension Recorder {
 
     private func succeed(_ success: Success, _ claim: Claim, _ envelope: Envelope) async throws {
         let settlement = self.ledger.settle(claim, as: "succeeded", usesAttempt: true)
-        let event = try envelope.completion(success).insertion()
-        try await self.database.commit([Write(settlement)] + success.writes + [Write(event)])
-        KillPoint.committed.reach()
+        try await self.commit([Write(settlement)] + success.writes, sending: [envelope.completion(success)])
         self.log(envelope, "succeeded", attempt: claim.attempt)
     }
 
@@ -104,6 +112,7 @@ extension Recorder {
             [settlement] + self.ledger.record(attempt, of: claim)
                 + [try envelope.message(forTurn: claim.turns + 1).insertion(after: delay)]
         )
+        self.relay.wake()
         KillPoint.committed.reach()
         let (fate, level) = attempt == nil ? ("snooze", Logger.Level.info) : ("retry", .warning)
         self.log(envelope, fate, attempt: claim.attempt, reason, level: level)
@@ -119,11 +128,8 @@ extension Recorder {
         let told = Reason(death.code.isEmpty ? death.cause.rawValue : death.code, death.error)
         let settlement = self.ledger.settle(claim, as: "dead", usesAttempt: attempt != nil, because: told)
         let messages = try Obituary(death, of: envelope, number: claim.deaths + 1).messages()
-        try await self.database.commit(
-            ([settlement] + self.ledger.record(attempt, of: claim)).map { Write($0) } + writes
-                + messages.map { Write(try $0.insertion()) }
-        )
-        KillPoint.committed.reach()
+        let records = ([settlement] + self.ledger.record(attempt, of: claim)).map { Write($0) }
+        try await self.commit(records + writes, sending: messages)
         self.log(envelope, "dead", attempt: claim.attempt, told, level: .error)
     }
 

@@ -57,7 +57,8 @@ package actor Worker {
             settings: settings,
             ledger: ledger,
             session: session,
-            database: PatientDatabase(pool: pool, loop: jobLoop, logger: logger) { relay.wake() },
+            database: PatientDatabase(pool: pool, loop: jobLoop, logger: logger),
+            relay: relay,
             loop: jobLoop,
             logger: logger,
         )

@@ -52,26 +52,20 @@ package struct CompletionEvent: Sendable {
     package func encoded() throws -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.withoutEscapingSlashes]
-        return try [UInt8](encoder.encode(self))
-    }
-}
-
-extension CompletionEvent: Encodable {
-    private enum CodingKeys: String, CodingKey {
-        case specversion, id, source, type, subject, time, datacontenttype, data, jobid, traceparent
-    }
-
-    package func encode(to encoder: any Encoder) throws {
-        var fields = encoder.container(keyedBy: CodingKeys.self)
-        try fields.encode("1.0", forKey: .specversion)
-        try fields.encode(self.id, forKey: .id)
-        try fields.encode(Self.source, forKey: .source)
-        try fields.encode(self.type, forKey: .type)
-        try fields.encodeIfPresent(self.subject?.description, forKey: .subject)
-        try fields.encode(self.time.rfc3339, forKey: .time)
-        try fields.encode("application/json", forKey: .datacontenttype)
-        try fields.encode(self.job.description, forKey: .jobid)
-        try fields.encodeIfPresent(self.traceparent, forKey: .traceparent)
-        try self.data.encode(to: fields.superEncoder(forKey: .data))
+        var body: [UInt8] = []
+        body.reserveCapacity(640)
+        body.appendJSON("{", "specversion", "1.0")
+        body.appendJSON(",", "id", self.id)
+        body.appendJSON(",", "source", Self.source)
+        body.appendJSON(",", "type", self.type)
+        if let subject { body.appendJSON(",", "subject", subject.description) }
+        body.appendJSON(",", "time", self.time.rfc3339)
+        body.appendJSON(",", "datacontenttype", "application/json")
+        body.appendJSON(",", "jobid", self.job.description)
+        if let traceparent { body.appendJSON(",", "traceparent", traceparent) }
+        body += ",\"data\":".utf8
+        body += try encoder.encode(self.data)
+        body.append(UInt8(ascii: "}"))
+        return body
     }
 }

@@ -21,37 +21,45 @@ struct OutboxMessage: Sendable {
         idHeader, "x-publish-id", "x-delivery-count", "x-acquired-count",
     ]
 
+    /// A message is stored and published without what concerns only the way that it came by.
     init(to destination: Destination, routingKey: String, _ message: Message) {
         self.destination = destination
         self.routingKey = routingKey
+        var message = message
+        message.properties.deliveryMode = 2
+        message.properties.userID = nil
+        message.properties.expiration = nil
+        if !message.properties.headers.isEmpty {
+            for name in Self.headersOfTransport { message.properties.headers[name] = nil }
+        }
         self.message = message
     }
 
-    /// The statement that puts the message into the outbox, due after `delay`.
+    /// The statement that puts the message into the outbox, due after `delay`; its result is the row's `id`.
     func insertion(after delay: Duration = .zero) throws -> SQL {
         let properties = self.message.properties
-        var headers = properties.headers
-        for name in Self.headersOfTransport { headers[name] = nil }
-        let rest = OtherProperties(properties)
+        let headers = properties.headers.isEmpty ? nil : try StoredHeaders.json(properties.headers)
         return """
             INSERT INTO outbox (available_at, destination, routing_key, message_id, type, content_type,
                 correlation_id, headers, properties, body)
             VALUES (now() + \(delay.milliseconds)::bigint * interval '1 ms', \(self.destination),
                 \(self.routingKey), \(properties.messageID), \(properties.type), \(properties.contentType),
-                \(properties.correlationID), \(headers.isEmpty ? nil : try StoredHeaders.json(headers))::jsonb,
-                \(try rest.json)::jsonb, \(self.message.body))
+                \(properties.correlationID), \(headers)::jsonb, \(try OtherProperties(properties).json)::jsonb,
+                \(self.message.body))
+            RETURNING id
             """
     }
 
     /// Reads a row of the outbox.
     init(_ row: PostgresRow) throws {
         var properties = MessageProperties()
-        try OtherProperties(json: row.readOptional("properties")).restore(to: &properties)
+        if let json: String = try row.readOptional("properties") {
+            try OtherProperties(json: json).restore(to: &properties)
+        }
         properties.messageID = try row.readOptional("message_id")
         properties.type = try row.readOptional("type")
         properties.contentType = try row.readOptional("content_type")
         properties.correlationID = try row.readOptional("correlation_id")
-        properties.deliveryMode = 2
         if let headers: String = try row.readOptional("headers") {
             properties.headers = try StoredHeaders.table(fromJSON: headers)
         }
@@ -64,7 +72,7 @@ struct OutboxMessage: Sendable {
 }
 
 /// The properties that few messages have.
-private struct OtherProperties: Codable {
+private struct OtherProperties: Codable, Equatable {
     var contentEncoding: String?
     var replyTo: String?
     var appID: String?
@@ -81,15 +89,15 @@ private struct OtherProperties: Codable {
         self.timestamp = properties.timestamp
     }
 
-    init(json: String?) throws {
-        self = try JSONDecoder().decode(Self.self, from: Data((json ?? "{}").utf8))
+    init(json: String) throws {
+        self = try JSONDecoder().decode(Self.self, from: Data(json.utf8))
     }
 
     /// Nothing if there is nothing to keep.
     var json: String? {
         get throws {
-            let text = String(decoding: try JSONEncoder().encode(self), as: UTF8.self)
-            return text == "{}" ? nil : text
+            guard self != OtherProperties(MessageProperties()) else { return nil }
+            return String(decoding: try JSONEncoder().encode(self), as: UTF8.self)
         }
     }
 

@@ -2,13 +2,15 @@ import EventLoops
 import Logging
 import Postgres
 import RabbitMQ
+import Synchronization
 
 /// Publishes what the outbox holds, and deletes a row only when the broker is answerable for its message.
 ///
-/// Every worker runs one, on the relay loop, independent of the jobs. A batch of due rows is locked, skipping those
-/// that another relay is at, published with pipelined confirms, and deleted in the same transaction. Dying anywhere
-/// in between publishes a message again, with the same id. What nobody's queue would take stays, is reported, and is
-/// tried again later.
+/// Every worker runs one, on the relay loop, independent of the jobs. What its own jobs have just committed is handed to
+/// it in memory and published at once; the rows are left alone by others for a moment. For all else, and for what was
+/// left behind, a batch of due rows is locked, skipping those that another relay is at, published, and deleted in the
+/// same transaction. Confirms are pipelined either way. Dying anywhere in between publishes a message again, with the
+/// same id. What nobody's queue would take stays, is reported, and is tried again later.
 actor OutboxRelay {
     nonisolated let loop: EventLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor {
@@ -19,11 +21,18 @@ actor OutboxRelay {
     private let topology: Topology
     private let logger: Logger
     private let alarm: Alarm
+    private nonisolated let handed = Mutex<[OutboxDispatch]>([])
+    private nonisolated let isDue = Atomic(true)
     private var isFinishing = false
+    private var nextLook = ContinuousClock.now
     private var nextLookAtSchedules = ContinuousClock.now
+    private var backoff = Backoff()
 
     /// How many rows travel at once; confirms of quorum queues want depth.
     private static let batch = 256
+
+    /// How many messages wait in memory; the rows of others are found when they are due.
+    private static let mostHanded = 4096
 
     /// How long a message stays away that no queue would take.
     private static let pauseOfReturned: Duration = .seconds(30)
@@ -42,35 +51,78 @@ actor OutboxRelay {
         self.alarm = Alarm(loop: loop)
     }
 
-    /// Tells the relay, from any thread, that rows are due.
-    nonisolated func wake() { self.alarm.ring() }
+    /// Tells the relay, from any thread, that the outbox has rows it does not know of.
+    nonisolated func wake() {
+        self.isDue.store(true, ordering: .releasing)
+        self.alarm.ring()
+    }
+
+    /// Takes, from any thread, messages whose rows have been committed.
+    nonisolated func send(_ dispatches: [OutboxDispatch]) {
+        self.handed.withLock { handed in
+            handed += dispatches.prefix(Self.mostHanded - handed.count)
+        }
+        self.alarm.ring()
+    }
 
     /// Lets the relay end once nothing is due any more.
     func finish() {
         self.isFinishing = true
-        self.alarm.ring()
+        self.wake()
     }
 
     /// Publishes over `connection` until it is lost, the task is cancelled, or all is out after `finish`.
     func run(over connection: RabbitMQConnection) async throws(RabbitMQError) {
         while await !connection.isClosed, !Task.isCancelled {
             do {
-                try await self.enqueueDueSchedules()
                 if await connection.isBlocked {
-                    await self.alarm.wait(atMost: Self.longestSleep)
                     if self.isFinishing { return }
+                    await self.alarm.wait(atMost: Self.longestSleep)
                     continue
                 }
-                guard try await self.publishBatch(over: connection) else { continue }
+                let hasPublished = try await self.publishHanded(over: connection)
+                try await self.look(over: connection)
+                self.backoff = Backoff()
+                guard !hasPublished, !self.isLookDue else { continue }
                 if self.isFinishing { return }
-                await self.alarm.wait(atMost: try await self.timeUntilNextRow())
+                await self.alarm.wait(atMost: ContinuousClock.now.duration(to: self.nextLook))
             } catch let error as RabbitMQError {
                 throw error
             } catch {
                 self.logger.warning("the outbox cannot be read or written", metadata: ["error": "\(error)"])
-                await self.alarm.wait(atMost: .milliseconds(Int.random(in: 200...1000)))
+                try? await self.loop.sleep(for: self.backoff.next())
             }
         }
+    }
+}
+
+extension OutboxRelay {
+    /// Publishes what was handed over, without a look at the outbox; whether there was anything.
+    private func publishHanded(over connection: RabbitMQConnection) async throws -> Bool {
+        let now = ContinuousClock.now
+        let batch = self.handed.withLock { handed in
+            let batch = Array(handed.prefix(Self.batch))
+            handed.removeFirst(batch.count)
+            return batch
+        }.filter { $0.expiry > now }
+        guard !batch.isEmpty else { return false }
+        let messages = batch.map { self.outgoing($0.id, $0.message) }
+        let outcomes = try await connection.publish(messages, within: Self.patience)
+        try await self.pool.pipeline(self.settlement(zip(batch, outcomes).map { ($0.id, $1) }))
+        return true
+    }
+
+    private var isLookDue: Bool {
+        self.isDue.load(ordering: .acquiring) || ContinuousClock.now >= self.nextLook
+    }
+
+    /// Publishes what is due, one batch at a time, if it is time for that.
+    private func look(over connection: RabbitMQConnection) async throws {
+        guard self.isLookDue else { return }
+        self.isDue.store(false, ordering: .releasing)
+        try await self.enqueueDueSchedules()
+        let isEmpty = try await self.publishBatch(over: connection)
+        self.nextLook = ContinuousClock.now + (isEmpty ? try await self.timeUntilNextRow() : .zero)
     }
 
     /// At most once a second; a schedule is not more precise than that.
@@ -81,9 +133,9 @@ actor OutboxRelay {
         self.nextLookAtSchedules = now + .seconds(1)
     }
 
-    /// Publishes one batch; whether there was less than a whole one.
+    /// Publishes one batch, a smaller one after a failure; whether there was less than a whole one.
     private func publishBatch(over connection: RabbitMQConnection) async throws -> Bool {
-        let limit = Self.batch
+        let limit = max(1, Self.batch >> min(self.backoff.failures, 8))
         return try await self.pool.transaction { transaction in
             let rows = try await transaction.run(
                 """
@@ -97,7 +149,7 @@ actor OutboxRelay {
             let (batch, unreadable) = try self.read(rows)
             let outcomes = try await connection.publish(batch.map(\.message), within: Self.patience)
             let told = zip(batch, outcomes).map { ($0.id, $1) }
-            try await self.record(told + unreadable, in: transaction)
+            try await transaction.commit(after: self.settlement(told + unreadable))
             return rows.count < limit
         }
     }
@@ -134,10 +186,10 @@ actor OutboxRelay {
         )
     }
 
-    /// Deletes what is confirmed, in the transaction's last round trip, and puts off what is not.
-    private func record(_ outcomes: [(id: Int, outcome: PublishOutcome)], in transaction: Transaction)
-        async throws
-    {
+    /// The statements that delete what is confirmed and put off what is not.
+    ///
+    /// They need not wait for the disk: if PostgreSQL forgets them in a crash, messages go out again under their ids.
+    private func settlement(_ outcomes: [(id: Int, outcome: PublishOutcome)]) -> [SQL] {
         let confirmed = outcomes.filter { $0.outcome.isConfirmed }.map(\.id)
         let others = outcomes.filter { !$0.outcome.isConfirmed }
         for (id, outcome) in others {
@@ -147,7 +199,10 @@ actor OutboxRelay {
             )
         }
         KillPoint.confirmed.reach()
-        var statements: [SQL] = ["DELETE FROM outbox WHERE id = ANY(\(confirmed)::bigint[])"]
+        var statements: [SQL] = [
+            "SELECT set_config('synchronous_commit', 'off', true)",
+            "DELETE FROM outbox WHERE id = ANY(\(confirmed)::bigint[])",
+        ]
         if !others.isEmpty {
             let (ids, pause) = (others.map(\.id), Self.pauseOfReturned.milliseconds)
             statements.append(
@@ -157,7 +212,7 @@ actor OutboxRelay {
                 """
             )
         }
-        try await transaction.commit(after: statements)
+        return statements
     }
 
     private func timeUntilNextRow() async throws -> Duration {

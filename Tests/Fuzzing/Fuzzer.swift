@@ -89,7 +89,7 @@ struct FuzzingSettings {
     static let current = FuzzingSettings(ProcessInfo.processInfo.environment)
 
     private init(_ environment: [String: String]) {
-        self.inputs = environment["FUZZ_INPUTS"].flatMap { UInt64($0) } ?? 5_000
+        self.inputs = environment["FUZZ_INPUTS"].flatMap { UInt64($0) } ?? 3_000
         self.seed = environment["FUZZ_SEED"].flatMap { UInt64($0) } ?? 1
         self.replay = environment["FUZZ_REPLAY"].flatMap { Data(base64Encoded: $0) }.map { [UInt8]($0) }
     }

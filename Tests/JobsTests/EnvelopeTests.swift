@@ -58,6 +58,8 @@ import Testing
             (String(repeating: "[", count: 1_000), "json"),
             (#"{"a": "\u0000"}"#, "json"),
             (#"{"\u0000": 1}"#, "json"),
+            (#"{"nobody reads": 300-2}"#, "json"), (#"{"nobody reads": 01}"#, "json"),
+            (#"{"nobody reads": 1.}"#, "json"), (#"{"nobody reads": [1e]}"#, "json"),
             (#"{"nobody reads": "\i"}"#, "json"), (#"{"nobody reads": "\u00g1"}"#, "json"),
             ("{\"nobody reads\": \"a\nb\"}", "json"),
             ("{\"a\": \"\0\"}", "json"),
@@ -80,8 +82,9 @@ import Testing
             #"{"a": "\"\\\/\b\f\n\r\t\u00fC\uD83D\uDC18"}"#,
             #"{"a": "\u00001"}"#.replacing("0000", with: "0001"),
             #"{"a": "[[[[{{{{\""}"#,
+            #"{"a": [0, -0, 10, -1.50, 0.1e+10, 1E-2, 12e0, true, false, null]}"#,
         ])
-    func `brackets and escapes inside text are only text`(body: String) throws {
+    func `numbers, and brackets and escapes inside text, are what they are`(body: String) throws {
         _ = try Envelope(self.delivery(id: self.id, body: Array(body.utf8)))
     }
 

@@ -8,8 +8,8 @@ package let deepestJobBody = 64
 
 /// Checks what can be told from the bytes alone, before anything parses them.
 ///
-/// Size, encoding, nesting, escapes, which are decoded only in the fields that somebody reads, and NUL, which PostgreSQL
-/// cannot store in text. One pass, no allocation.
+/// Size, encoding, nesting, NUL, which PostgreSQL cannot store in text, and what Foundation looks at only in the fields
+/// that somebody reads: escapes and numbers. One pass, no allocation.
 package func checkJobBody(_ body: [UInt8]) throws(Malformed) {
     guard body.count <= largestJobBody else {
         throw Malformed("size", "the body has \(body.count) bytes; at most \(largestJobBody) are read")
@@ -34,10 +34,11 @@ package func decodePayload<Payload: Decodable>(_ type: Payload.Type, from body: 
     }
 }
 
-/// Follows nesting and text through JSON without judging the rest of its grammar.
+/// Follows nesting, text and numbers through JSON without judging the rest of its grammar.
 private struct NestingScan {
     private var depth = 0
     private var isInString = false
+    private var number = NumberScan()
     /// How many bytes of an escape have been read: none, the backslash, or that, `u` and digits.
     private var escape = 0
     /// Whether a digit of the escape is not zero.
@@ -49,6 +50,7 @@ private struct NestingScan {
     }
 
     private mutating func readOutside(_ byte: UInt8) throws(Malformed) {
+        guard self.number.read(byte) else { throw Malformed("json", "the body is not JSON: a broken number") }
         switch byte {
         case UInt8(ascii: "\""): self.isInString = true
         case UInt8(ascii: "{"), UInt8(ascii: "["): self.depth += 1

@@ -35,7 +35,8 @@ import Testing
         .init(cut: .beforeRequest),
         .init(cut: .afterRequest), .init(200, "<DescribeVolumesResponse><volumeSet><item>"),
         .init(200, "<DescribeVolumesResponse><volumeSet><item/>", cut: .insideBody),
-        .init(200, "<Other/>"), .init(200, "<DescribeVolumesResponse/>"), .init(400, "<Response><Errors><Error><Code>Thr"),
+        .init(200, "<Other/>"), .init(200, "<DescribeVolumesResponse/>"),
+        .init(400, "<Response><Errors><Error><Code>Thr"),
         .init(200, "<!DOCTYPE a [<!ENTITY b 'c'>]><DescribeVolumesResponse/>"),
     ])
     func `a read is repeated after what passes`(step: ScriptedPeer.Step) async throws {
@@ -45,7 +46,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ScriptedPeer.Step(500), .init(502, "<html/>"), .init(503), .init(400, "<html/>"), .init(200, "<html/>"),
+        ScriptedPeer.Step(500), .init(502, "<html/>"), .init(503), .init(400, "<html/>"),
+        .init(200, "<html/>"),
         .init(cut: .afterRequest), .init(200, "<CreateSnap"),
     ])
     func `a snapshot that may have begun is not begun again`(step: ScriptedPeer.Step) async throws {

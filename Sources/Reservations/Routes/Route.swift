@@ -94,9 +94,9 @@ extension Route {
 
     private func findOrCreateTargetGroup() async throws -> ResourceARN {
         for name in self.targetGroupNames {
-            guard
-                let group = try await self.loadBalancing.targetGroup(named: name, deadline: self.deadline)
-            else { return try await self.createTargetGroup(named: name) }
+            guard let group = try await self.findTargetGroup(named: name) else {
+                return try await self.createTargetGroup(named: name)
+            }
             let tags = try await self.loadBalancing.describeTags(of: [group.id], deadline: self.deadline)
             guard tags[group.id]?["ReservationId"] == self.reservation else { continue }
             guard group.vpcID == self.settings.vpcID, group.protocolName == "HTTP" else { continue }
@@ -115,17 +115,27 @@ extension Route {
         )
     }
 
+    private func findTargetGroup(named name: String) async throws -> TargetGroup? {
+        try await self.loadBalancing.targetGroup(named: name, deadline: self.deadline)
+    }
+
+    /// A group that is there after all was made by a call whose answer was lost.
     private func createTargetGroup(named name: String) async throws -> ResourceARN {
         let settings = TargetGroupSettings(
             name: name,
             port: self.payload.target.port,
             vpcID: self.settings.vpcID
         )
-        return try await self.loadBalancing.createTargetGroup(
-            settings,
-            tags: self.targetGroupTags,
-            deadline: self.deadline
-        ).id
+        do {
+            return try await self.loadBalancing.createTargetGroup(
+                settings,
+                tags: self.targetGroupTags,
+                deadline: self.deadline
+            ).id
+        } catch  where error.awsCode == "DuplicateTargetGroupName" {
+            guard try await self.findTargetGroup(named: name) != nil else { throw error }
+            return try await self.findOrCreateTargetGroup()
+        }
     }
 
     private func adopt(_ rule: ListenerRule, forwardingTo group: ResourceARN) async throws -> ResourceARN {

@@ -20,7 +20,7 @@ def test_replay(world):
         for number in range(count)]
     world.rows(
         "INSERT INTO disks (user_id, disk_name) SELECT 'bob', 'taken' || n FROM generate_series(0, %s) n", count)
-    world.submit(dead, until=600)
+    world.submit(dead, patience=600)
     eventually("all are dead", lambda: world.depth("disks.dead") == count, world.size(30, 600))
     world.rows("DELETE FROM disks WHERE user_id = 'bob' AND disk_name LIKE 'taken%%'")
     for number in range(0, count, 5):

@@ -20,7 +20,7 @@ final class LogSink: Sendable {
     private let pending = Mutex(Pending())
     private let writer = DispatchQueue(label: "log")
 
-    private static let gathering: DispatchTimeInterval = .milliseconds(5)
+    private static let gathering: DispatchTimeInterval = .milliseconds(20)
     private static let farewell: DispatchTimeInterval = .seconds(1)
 
     init(descriptor: CInt, limit: Int) {

@@ -24,12 +24,18 @@ actor OutboxRelay {
     private nonisolated let handed = Mutex<[OutboxDispatch]>([])
     private nonisolated let isDue = Atomic(true)
     private var isFinishing = false
+    /// What has become of messages that were handed over, until their rows are deleted or put off together.
+    private var settled: [(id: Int, outcome: PublishOutcome)] = []
+    private var nextSettlement = ContinuousClock.now
     private var nextLook = ContinuousClock.now
     private var nextLookAtSchedules = ContinuousClock.now
     private var backoff = Backoff()
 
     /// How many rows travel at once; confirms of quorum queues want depth.
     private static let batch = 256
+
+    /// How long rows that are done with gather: each transaction costs PostgreSQL as much as many rows in it.
+    private static let gathering: Duration = .milliseconds(25)
 
     /// How many messages wait in memory; the rows of others are found when they are due.
     private static let mostHanded = 4096
@@ -81,12 +87,15 @@ actor OutboxRelay {
                     continue
                 }
                 let hasPublished = try await self.publishHanded(over: connection)
+                try await self.settle(atOnce: self.isFinishing && !hasPublished)
                 try await self.look(over: connection)
                 self.backoff = Backoff()
                 guard !hasPublished, !self.isLookDue else { continue }
-                if self.isFinishing { return }
-                await self.alarm.wait(atMost: ContinuousClock.now.duration(to: self.nextLook))
+                if self.isFinishing && self.settled.isEmpty { return }
+                let next = self.settled.isEmpty ? self.nextLook : min(self.nextSettlement, self.nextLook)
+                await self.alarm.wait(atMost: ContinuousClock.now.duration(to: next))
             } catch let error as RabbitMQError {
+                try? await self.settle(atOnce: true)
                 throw error
             } catch {
                 self.logger.warning("the outbox cannot be read or written", metadata: ["error": "\(error)"])
@@ -108,8 +117,16 @@ extension OutboxRelay {
         guard !batch.isEmpty else { return false }
         let messages = batch.map { self.outgoing($0.id, $0.message) }
         let outcomes = try await connection.publish(messages, within: Self.patience)
-        try await self.pool.pipeline(self.settlement(zip(batch, outcomes).map { ($0.id, $1) }))
+        if self.settled.isEmpty { self.nextSettlement = ContinuousClock.now + Self.gathering }
+        self.settled += zip(batch, outcomes).map { ($0.id, $1) }
         return true
+    }
+
+    /// Deletes or puts off the rows of what was handed over, many at a time.
+    private func settle(atOnce: Bool) async throws {
+        guard !self.settled.isEmpty, atOnce || ContinuousClock.now >= self.nextSettlement else { return }
+        try await self.pool.pipeline(self.settlement(self.settled))
+        self.settled = []
     }
 
     private var isLookDue: Bool {

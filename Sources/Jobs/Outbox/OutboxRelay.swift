@@ -95,6 +95,7 @@ actor OutboxRelay {
                 let next = self.settled.isEmpty ? self.nextLook : min(self.nextSettlement, self.nextLook)
                 await self.alarm.wait(atMost: ContinuousClock.now.duration(to: next))
             } catch let error as RabbitMQError {
+                // With PostgreSQL away too they are found due later, and published again under their ids.
                 try? await self.settle(atOnce: true)
                 throw error
             } catch {

@@ -11,6 +11,9 @@ from link import Link
 from system import eventually
 from world import services
 
+# The nodes are started once, so these experiments stay in one lane.
+pytestmark = pytest.mark.xdist_group("cluster")
+
 NODES = ("rabbitmq-1", "rabbitmq-2", "rabbitmq-3")
 CLUSTER = "RabbitMQ as three nodes: the leader's is killed or cut off"
 DEATHS_ALLOWED = 20

@@ -18,6 +18,8 @@ PROGRAM = pathlib.Path(os.environ.get("GPUDEV_TEST_PROGRAM", ROOT / ".build/debu
 QUICK = {
     "WORKER_RETRY_BASE": "100ms", "WORKER_UNKNOWN_KIND_WAIT": "300ms", "WORKER_SHUTDOWN_GRACE": "10s",
     "LOG_LEVEL": "debug", "LOG_FORMAT": "json", "HTTP_PORT": "0",
+    # The server that stands in for AWS allows any number of requests.
+    "AWS_RATE_FACTOR": "20",
 }
 
 

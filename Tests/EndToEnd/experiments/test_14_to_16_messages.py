@@ -16,7 +16,7 @@ def test_one_message_many_times(world, proxy):
     """Ten producers send each job in the same moment; AWS is asked once for each thing that it makes."""
     world.environment["AWS_ENDPOINT_URL"] = proxy.url
     world.start(world.size(4, 10))
-    jobs = world.load.draw(world.size(200, 1000))
+    jobs = world.load.draw(world.size(200, 400))
     repeated = [job for job in jobs if job.kind != "disk.create"] + world.load.draw(10, {"disk.create": 1})
     submit_at_once(world, repeated, copies=10)
     world.submit([job for job in jobs if job not in repeated])
@@ -59,7 +59,7 @@ def submit_at_once(world, jobs: list, copies: int) -> None:
 def test_before_the_disk_is_created(world):
     """What comes too early is rejected, or finds the truth by itself; replayed in its time it succeeds."""
     world.start(2)
-    names = [f"early{number}" for number in range(world.size(30, 300))]
+    names = [f"early{number}" for number in range(world.size(30, 100))]
     volumes = {name: world.cloud.create_volume("carol", name) for name in names[::2]}
     disks = {name: {"user_id": "carol", "disk_name": name} for name in names}
     snapshots = [world.load.add("disk.create-snapshot", disks[name], death="rejected") for name in names[1::2]]
@@ -116,7 +116,7 @@ def test_a_stale_reconciliation(world, proxy):
     ec2, volumes = boto3.client("ec2"), world.load.volumes[:12]
     attached = dict.fromkeys(volumes, False)
     with world.flooding(200, per_second=50):
-        for _ in range(world.size(60, 600)):
+        for _ in range(world.size(60, 200)):
             volume = world.random.choice(volumes)
             if attached[volume]:
                 ec2.detach_volume(VolumeId=volume, InstanceId=world.cloud.instance)
@@ -163,7 +163,7 @@ def test_poison_payloads(world):
     world.start(2)
     bad = [
         world.load.add(kind, body, death=reason)
-        for reason, cases in POISON.items() for kind, body in cases for _ in range(world.size(2, 20))]
+        for reason, cases in POISON.items() for kind, body in cases for _ in range(world.size(2, 10))]
     wide = {"x-requested-by": "experiment"} | {f"x-trace-{number}": "h" * 1000 for number in range(64)}
     large = b'{"user_id": "' + b"x" * ((16 << 20) - 15) + b'"}'
     assert len(large) == 16 << 20

@@ -84,17 +84,17 @@ def test_a_slow_aws(world, proxy):
     proxy.delay(ANY, world.size(5, 30))
     world.submit(jobs)
     row_jobs_are_not_held_up(world, jobs)
-    time.sleep(world.size(3, 120))
+    time.sleep(world.size(3, 60))
     proxy.restore()
     world.recover()
     world.verdict(world.size(90, 600))
 
 
 @pytest.mark.experiment(18, "AWS slow, throttling, failing, or answering rubbish")
-@pytest.mark.parametrize("refusals", [
-    [(503, "RequestLimitExceeded"), (400, "Throttling")], [(500, "InternalError"), (503, "ServiceUnavailable")]],
-    ids=["throttling", "failing"])
-def test_an_aws_that_refuses(world, proxy, refusals):
+@pytest.mark.parametrize(("refusals", "seconds"), [
+    ([(503, "RequestLimitExceeded"), (400, "Throttling")], 60),
+    ([(500, "InternalError"), (503, "ServiceUnavailable")], 600)], ids=["throttling", "failing"])
+def test_an_aws_that_refuses(world, proxy, refusals, seconds):
     jobs = busy_with_aws(world, proxy)
 
     def refuse(_) -> tuple[int, str]:
@@ -104,7 +104,7 @@ def test_an_aws_that_refuses(world, proxy, refusals):
     proxy.before(ANY, refuse)
     world.submit(jobs)
     row_jobs_are_not_held_up(world, jobs)
-    time.sleep(world.size(5, 600))
+    time.sleep(world.size(5, seconds))
     proxy.restore()
     world.hasten()
     world.recover()

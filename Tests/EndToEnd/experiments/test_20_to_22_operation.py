@@ -71,7 +71,7 @@ def test_rolling_upgrade(world):
     older = {"GPUDEV_OLDER_THAN": NEW_KIND}
     world.start(2, **older)
     jobs = [with_an_added_field(world, job) for job in world.load.draw(
-        world.size(240, 2400), world.load.shares | {NEW_KIND: 30})]
+        world.size(240, 1200), world.load.shares | {NEW_KIND: 30})]
     with world.submitting(jobs, per_second=len(jobs) / phase / 3):
         for settings in ({}, older, {}):
             time.sleep(phase)
@@ -103,7 +103,7 @@ def roll(world, settings: dict[str, str]) -> None:
 def test_scaling(world):
     keeper = world.keep(1)
     pause = world.size(2.5, 20)
-    jobs = world.size(300, 5000)
+    jobs = world.size(300, 2000)
     with world.flooding(jobs, per_second=jobs / pause / 3.5):
         for count in (world.size(4, 8), 0, world.size(2, 3)):
             time.sleep(pause)

@@ -30,7 +30,10 @@ package struct Fuzzer {
             var random = SplitMix64(seed: self.settings.seed &+ iteration &* 0xD134_2543_DE82_EF95)
             try self.run(check, on: self.mutator.input(&random), iteration, trace)
         }
-        print("fuzzed \(self.decoder): \(self.settings.inputs) inputs in \(ContinuousClock.now - start)")
+        let time = ContinuousClock.now - start
+        let line = "fuzzed \(self.decoder): \(self.settings.inputs) inputs in \(time)\n"
+        // At once, however long the others still take.
+        FileHandle.standardError.write(Data(line.utf8))
     }
 
     private func run(

@@ -59,6 +59,7 @@ import Testing
             (#"{"a": "\u0000"}"#, "json"),
             (#"{"\u0000": 1}"#, "json"),
             (#"{"nobody reads": 300-2}"#, "json"), (#"{"nobody reads": 01}"#, "json"),
+            (#"{"a": 1 , }"#, "json"), (#"{"a": [1,]}"#, "json"),
             (#"{"nobody reads": 1.}"#, "json"), (#"{"nobody reads": [1e]}"#, "json"),
             (#"{"nobody reads": "\i"}"#, "json"), (#"{"nobody reads": "\u00g1"}"#, "json"),
             ("{\"nobody reads\": \"a\nb\"}", "json"),

@@ -8,8 +8,8 @@ package let deepestJobBody = 64
 
 /// Checks what can be told from the bytes alone, before anything parses them.
 ///
-/// Size, encoding, nesting, NUL, which PostgreSQL cannot store in text, and what Foundation looks at only in the fields
-/// that somebody reads: escapes and numbers. One pass, no allocation.
+/// Size, encoding, nesting, NUL, which PostgreSQL cannot store in text, and what Foundation lets pass: commas at the end of a
+/// list, and in the fields that nobody reads broken escapes and numbers. One pass, no allocation.
 package func checkJobBody(_ body: [UInt8]) throws(Malformed) {
     guard body.count <= largestJobBody else {
         throw Malformed("size", "the body has \(body.count) bytes; at most \(largestJobBody) are read")
@@ -38,6 +38,7 @@ package func decodePayload<Payload: Decodable>(_ type: Payload.Type, from body: 
 private struct NestingScan {
     private var depth = 0
     private var isInString = false
+    private var isAfterComma = false
     private var number = NumberScan()
     /// How many bytes of an escape have been read: none, the backslash, or that, `u` and digits.
     private var escape = 0
@@ -52,11 +53,17 @@ private struct NestingScan {
     private mutating func readOutside(_ byte: UInt8) throws(Malformed) {
         guard self.number.read(byte) else { throw Malformed("json", "the body is not JSON: a broken number") }
         switch byte {
+        case 0x20, 0x09, 0x0A, 0x0D: return
         case UInt8(ascii: "\""): self.isInString = true
         case UInt8(ascii: "{"), UInt8(ascii: "["): self.depth += 1
-        case UInt8(ascii: "}"), UInt8(ascii: "]"): self.depth -= 1
-        default: return
+        case UInt8(ascii: "}"), UInt8(ascii: "]"):
+            guard !self.isAfterComma else {
+                throw Malformed("json", "the body is not JSON: a comma before the end of a list")
+            }
+            self.depth -= 1
+        default: break
         }
+        self.isAfterComma = byte == UInt8(ascii: ",")
         guard self.depth <= deepestJobBody else {
             throw Malformed("json", "the body is nested more than \(deepestJobBody) deep")
         }

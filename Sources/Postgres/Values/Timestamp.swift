@@ -41,8 +41,8 @@ struct Timestamp: Equatable {
 
     /// The ISO form, in UTC.
     var text: String {
-        let days = Int64((Double(self.microseconds) / Double(Self.microsecondsPerDay)).rounded(.down))
-        let time = self.microseconds - days * Self.microsecondsPerDay
+        let (whole, rest) = self.microseconds.quotientAndRemainder(dividingBy: Self.microsecondsPerDay)
+        let (days, time) = rest < 0 ? (whole - 1, rest + Self.microsecondsPerDay) : (whole, rest)
         let (year, month, day) = Self.civil(days: days)
         let (seconds, micros) = (time / 1_000_000, time % 1_000_000)
         return Self.padded(year, 4) + "-" + Self.padded(month, 2) + "-" + Self.padded(day, 2) + " "

@@ -6,15 +6,24 @@ enum Redaction {
     static func redact(_ message: String, values: [PostgresValue], sqlState: String) -> String {
         var message = sqlState.hasPrefix("22") ? Self.withoutQuotes(message) : message
         for case .text(let text) in values.map(\.storage) where text.utf8.count >= 3 {
-            message = message.replacing(text, with: "…")
+            message = Self.without(text, message)
         }
         return message
     }
 
     private static func withoutQuotes(_ message: String) -> String {
-        guard let first = message.firstIndex(of: "\""), let last = message.lastIndex(of: "\"") else {
+        let scalars = message.unicodeScalars
+        guard let first = scalars.firstIndex(of: "\""), let last = scalars.lastIndex(of: "\"") else {
             return message
         }
-        return message[..<first] + "\"…\"" + message[message.index(after: last)...]
+        return String(scalars[..<first]) + "\"…\"" + String(scalars[scalars.index(after: last)...])
+    }
+
+    /// By scalars: with a combining mark beside it a text is made of other characters.
+    private static func without(_ text: String, _ message: String) -> String {
+        let marked = Array(message.unicodeScalars).replacing(Array(text.unicodeScalars), with: ["…"])
+        var kept = String.UnicodeScalarView()
+        kept.append(contentsOf: marked)
+        return String(kept)
     }
 }

@@ -24,6 +24,17 @@ import Testing
         #expect(throws: MalformedAnswer.self) { try XMLNode(document: Array(text.utf8)) }
     }
 
+    @Test(arguments: ["<\u{301}&\u{301}>\u{301}", "\r\n", "a\r"])
+    func `text that is written comes back`(text: String) throws {
+        let node = try XMLNode(document: Array("<a>\(text.xmlEscaped)</a>".utf8))
+        #expect(Array(node.text.utf8) == Array(text.utf8))
+    }
+
+    @Test func `a wildcard with a combining mark is literal too`() {
+        let escaped = Filter("tag:a", ["*\u{301}?\u{301}"]).escapedValues
+        #expect(escaped.map { Array($0.utf8) } == [Array("\\*\u{301}\\?\u{301}".utf8)])
+    }
+
     @Test(arguments: ["<a xmlns=\"", "<a xmlns:b=\"", "<a b=\"", "<a>"])
     func `what is not UTF-8 is refused`(start: String) {
         let end = start.hasSuffix(">") ? "</a>" : "\"/>"

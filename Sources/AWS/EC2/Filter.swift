@@ -26,9 +26,10 @@ package struct Filter: Hashable, Sendable {
     /// `*`, `?` and `\` would be wildcards; a backslash makes them literal.
     var escapedValues: [String] {
         self.values.map { value in
-            value.reduce(into: "") { escaped, character in
-                if "*?\\".contains(character) { escaped.append("\\") }
-                escaped.append(character)
+            // By scalars: with a combining mark after it a wildcard is another character, but not for EC2.
+            value.unicodeScalars.reduce(into: "") { escaped, scalar in
+                if scalar == "*" || scalar == "?" || scalar == "\\" { escaped += "\\" }
+                escaped.unicodeScalars.append(scalar)
             }
         }
     }

@@ -27,13 +27,14 @@ extension RecordChange {
 extension String {
     /// Text that may stand in an element.
     var xmlEscaped: String {
-        self.reduce(into: "") { escaped, character in
-            switch character {
+        // By scalars: with a combining mark after it a bracket is another character.
+        self.unicodeScalars.reduce(into: "") { escaped, scalar in
+            switch scalar {
             case "&": escaped += "&amp;"
             case "<": escaped += "&lt;"
             case ">": escaped += "&gt;"
             case "\r": escaped += "&#13;"
-            default: escaped.append(character)
+            default: escaped.unicodeScalars.append(scalar)
             }
         }
     }

@@ -12,11 +12,12 @@ package struct EventSubject: Sendable, Equatable, CustomStringConvertible {
         guard segment.utf8.contains(where: { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "%") }) else {
             return segment
         }
-        return segment.reduce(into: "") { escaped, character in
-            switch character {
+        // By scalars: with a combining mark after it a slash is another character.
+        return segment.unicodeScalars.reduce(into: "") { escaped, scalar in
+            switch scalar {
             case "/": escaped += "%2F"
             case "%": escaped += "%25"
-            default: escaped.append(character)
+            default: escaped.unicodeScalars.append(scalar)
             }
         }
     }

@@ -8,7 +8,7 @@ enum ArrayText {
         switch value.storage {
         case .null: "NULL"
         case .text(let text):
-            "\"" + text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
+            text.quoted { $0 == "\"" || $0 == "\\" ? "\\" : nil }
         case .binary(let bytes): "\"\\\\x" + HexText.encode(bytes) + "\""
         }
     }

@@ -101,7 +101,7 @@ extension SQL: ExpressibleByStringInterpolation {
 
         /// Splices the name of a table, column, channel, … in, quoted.
         package mutating func appendInterpolation(identifier: String) {
-            self.sql.text += "\"" + identifier.replacing("\"", with: "\"\"") + "\""
+            self.sql.text += identifier.quoted { $0 == "\"" ? "\"" : nil }
         }
     }
 }

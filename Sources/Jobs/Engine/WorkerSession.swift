@@ -58,6 +58,7 @@ actor WorkerSession {
     private func hold(_ connection: PostgresConnection, onNotification: @escaping @Sendable () -> Void)
         async throws
     {
+        try await self.endEarlierSession(over: connection)
         _ = try await connection.run("SELECT pg_advisory_lock(\(self.worker.lock)::bigint)")
         try await connection.listen(to: "gpudev_outbox")
         self.becomeHeld()
@@ -71,6 +72,20 @@ actor WorkerSession {
             defer { group.cancelAll() }
             try await group.next()
         }
+    }
+
+    /// PostgreSQL may not have noticed yet that the session before is gone, and would let it keep the lock.
+    ///
+    /// Nobody else takes this lock for good; the others only try, in shared mode.
+    private func endEarlierSession(over connection: PostgresConnection) async throws {
+        _ = try await connection.run(
+            """
+            SELECT pg_terminate_backend(pid) FROM pg_locks
+            WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND granted AND objsubid = 1
+                AND (classid::bigint << 32) | objid::bigint = \(self.worker.lock)::bigint
+                AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            """
+        )
     }
 
     /// After a failover the others claim jobs on another server, where this one's lock does not stand.

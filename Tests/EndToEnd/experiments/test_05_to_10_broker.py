@@ -117,7 +117,7 @@ def test_a_part_of_the_topology_goes(world, part):
     """The jobs in a deleted queue are gone by the operator's hand; what comes after its return is not."""
     world.start(2)
     world.flood(100)
-    eventually("the queues are empty", lambda: world.waiting() == 0, 60)
+    eventually("all is done and told", lambda: world.backlog() == 0, 60)
     if part == "queue":
         world.channel.queue_delete(f"{world.prefix}.disks")
     elif part == "exchange":

@@ -36,7 +36,7 @@ def world(request, tmp_path, cloud):
     number, title = request.node.get_closest_marker("experiment").args
     if rows and request.node.stash.get(PASSED, False):
         RESULTS.mkdir(parents=True, exist_ok=True)
-        name = "".join(letter if letter.isalnum() else "-" for letter in request.node.name)
+        name = "".join(letter if letter.isalnum() else "-" for letter in request.node.nodeid)
         result = dataclasses.asdict(rows[-1]) | {
             "number": number, "title": title, "seed": seed, "note": world.note}
         (RESULTS / f"{name}.json").write_text(json.dumps(result))

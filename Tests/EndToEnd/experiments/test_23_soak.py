@@ -128,7 +128,7 @@ def test_a_soak(world, request):
     third = len(watch.memory) // 3
     early, late = (statistics.median(part) for part in (watch.memory[third:2 * third], watch.memory[2 * third:]))
     world.note = (
-        f"{faults.count} faults in {seconds / 60:.0f} minutes at {rate:.0f} jobs/s; resident memory {early / 1024:.1f} MiB in "
+        f"{faults.count} faults in {seconds / 60:.1f} minutes at {rate:.0f} jobs/s; resident memory {early / 1024:.1f} MiB in "
         f"the second third and {late / 1024:.1f} MiB in the last; at most {max(watch.descriptors)} descriptors; outbox at "
         f"most {max(watch.outbox) // 1024} KiB with its index")
     assert late <= early * 1.1 + 2048, "memory grows"

@@ -44,7 +44,10 @@ actor OutboxRelay {
     private static let pauseOfReturned: Duration = .seconds(30)
 
     /// How long a batch may take to be confirmed; its rows stay locked meanwhile.
-    private static let patience: Duration = .seconds(20)
+    ///
+    /// A broker that has just come back may lose what it takes before its queues have leaders, and never answers for
+    /// it; the same messages go out again over another connection then.
+    private static let patience: Duration = .seconds(6)
 
     /// How long the relay sleeps when nothing tells it that a row is due.
     private static let longestSleep: Duration = .seconds(2)
@@ -94,6 +97,9 @@ actor OutboxRelay {
                 if self.isFinishing && self.settled.isEmpty { return }
                 let next = self.settled.isEmpty ? self.nextLook : min(self.nextSettlement, self.nextLook)
                 await self.alarm.wait(atMost: ContinuousClock.now.duration(to: next))
+            } catch let error as RabbitMQError where error.code == .blocked {
+                // Another connection would be blocked too, after it had sent the same messages again.
+                continue
             } catch let error as RabbitMQError {
                 // With PostgreSQL away too they are found due later, and published again under their ids.
                 try? await self.settle(atOnce: true)

@@ -92,8 +92,8 @@ def metered(system, setting: str, meter) -> collections.Counter:
 
 def test_statements_and_round_trips(system):
     messages = metered(system, "DATABASE_URL", PostgresMeter)
-    assert messages["E"] == pytest.approx(3.3, abs=0.3), messages
-    assert messages["S"] == pytest.approx(1.2, abs=0.2), messages
+    assert messages["E"] == pytest.approx(3.2, abs=0.35), messages
+    assert messages["S"] == pytest.approx(1.15, abs=0.25), messages
 
 
 def test_frames(system):

@@ -1,5 +1,6 @@
 """One worker system of a test's own: database, exchanges and queues, and the processes that it starts."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -230,10 +231,12 @@ class System:
         for family in ("disks", "reservations", "capacity"):
             self.channel.queue_delete(f"{self.prefix}.{family}")
             self.channel.queue_delete(f"{self.prefix}.{family}.dead")
-        for queue in ("test", "events.log"):
-            self.channel.queue_delete(f"{self.prefix}.{queue}")
+        self.channel.queue_delete(f"{self.prefix}.test")
         for exchange in ("jobs", "events", "dead"):
             self.channel.exchange_delete(f"{self.prefix}.{exchange}")
+        # A node that was killed several times may have lost hold of a stream; it is discarded with it.
+        with contextlib.suppress(pika.exceptions.ChannelClosedByBroker):
+            self.channel.queue_delete(f"{self.prefix}.events.log")
         self._connection.close()
         with psycopg.connect(self._admin, autocommit=True) as admin:
             admin.execute(f'DROP DATABASE "{self.prefix}" WITH (FORCE)')

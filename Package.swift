@@ -24,8 +24,11 @@ let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "
 let schemas: [Resource] =
     ["0001_platform", "0002_worker", "0003_suspects"].map { .embedInCode("Schemas/sql/\($0).sql") }
     + [
-        "disk.create", "disk.create-snapshot", "disk.reconcile-volume", "reservation.map-dns",
-        "reservation.create-target-group",
+        "capacity.refresh", "disk.capture-contents", "disk.complete-snapshot", "disk.create",
+        "disk.create-snapshot", "disk.delete", "disk.prune-snapshots", "disk.reconcile-all",
+        "disk.reconcile-volume", "disk.release", "disk.restore", "disk.undelete",
+        "reservation.create-target-group", "reservation.delete-target-group", "reservation.map-dns",
+        "reservation.sweep", "reservation.tear-down", "reservation.unmap-dns",
     ].map { .embedInCode("Schemas/jobs/\($0).json") }
 
 let package = Package(

@@ -25,6 +25,9 @@ struct Enqueue: AsyncParsableCommand {
     @Option(help: "Not before this time (RFC 3339).")
     var at: String?
 
+    @Flag(help: "Only report what the job would destroy, for kinds that know how (payload field dry_run).")
+    var dryRun = false
+
     @Flag(help: "Wait until the job has ended; exit code 1 if it died.")
     var wait = false
 
@@ -45,7 +48,7 @@ struct Enqueue: AsyncParsableCommand {
         let job = try JobSubmission(
             id: self.id.flatMap { JobID($0) } ?? JobID(),
             kind: JobKind(self.kind),
-            payload: try self.readPayload(),
+            payload: try self.dryRun ? self.dry(self.readPayload()) : self.readPayload(),
             requestedBy: "command:\(NSUserName())"
         )
         let (broker, topology) = try await Settings.load({ $0.broker() }, { $0.topology() })
@@ -89,6 +92,15 @@ struct Enqueue: AsyncParsableCommand {
         case .refused: throw Failure(.failed, "the broker refused the message; its queue may be full")
         case .unsendable(let error): throw error
         }
+    }
+
+    /// The payload with `dry_run` set; what is no JSON object is left for the check that names the fault.
+    private func dry(_ payload: [UInt8]) throws -> [UInt8] {
+        guard var object = try? JSONSerialization.jsonObject(with: Data(payload)) as? [String: Any] else {
+            return payload
+        }
+        object["dry_run"] = true
+        return [UInt8](try JSONSerialization.data(withJSONObject: object, options: [.sortedKeys]))
     }
 
     private func readPayload() throws -> [UInt8] {

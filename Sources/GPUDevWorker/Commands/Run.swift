@@ -62,7 +62,13 @@ struct Run: AsyncParsableCommand {
             relayLoop: relayLoop,
             logger: logger
         )
-        let service = WorkerService(worker: engine, schema: SchemaWatch(database.direct, jobLoop, logger))
+        let service = WorkerService(
+            worker: engine,
+            schema: SchemaWatch(database.direct, jobLoop, logger),
+            schedules: ScheduleRecords(pool),
+            defaults: Self.schedules.filter { kinds[$0.kind] != nil },
+            logger: logger
+        )
         try await ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: [
@@ -83,6 +89,12 @@ struct Run: AsyncParsableCommand {
         ).run()
         await pool.close()
     }
+
+    /// What goes on by itself; each period once, however many replicas there are.
+    private static let schedules = [
+        DefaultSchedule("disk.reconcile-all"), DefaultSchedule("disk.prune-snapshots"),
+        DefaultSchedule("reservation.sweep"), DefaultSchedule("capacity.refresh"),
+    ]
 
     private static func lateness(of loop: String, _ logger: Logger) -> Lateness {
         Lateness(above: .milliseconds(100)) { lateness in

@@ -96,6 +96,7 @@ extension Settings {
                 "WORKER_DEADLINE must be at most 15m, half of RabbitMQ's usual consumer timeout"
             )
         }
+        self.choice("DRY_RUN", ["true", "false"]) { worker.isDryRun = $0 == "true" }
         self.number("HTTP_PORT", 0...65535) { _ in }
         return worker
     }

@@ -28,6 +28,9 @@ package struct JobContext: Sendable {
     /// Calls must end before it.
     package let deadline: ContinuousClock.Instant
 
+    /// Whether nothing may be destroyed, whatever the payload says: the worker runs dry.
+    package let isDryRun: Bool
+
     /// Carries the job's id and kind.
     package let logger: Logger
 
@@ -35,11 +38,13 @@ package struct JobContext: Sendable {
         attempt: Int,
         followsUnsettledStart: Bool = false,
         deadline: ContinuousClock.Instant,
+        isDryRun: Bool = false,
         logger: Logger,
     ) {
         self.attempt = attempt
         self.followsUnsettledStart = followsUnsettledStart
         self.deadline = deadline
+        self.isDryRun = isDryRun
         self.logger = logger
     }
 

@@ -19,6 +19,28 @@ package struct JobID: Hashable, Sendable, CustomStringConvertible {
         self.description = text.lowercased()
     }
 
+    /// The id of a job that follows from this one for `purpose`: the same each time, and another for each purpose.
+    ///
+    /// A UUID of version 8 (RFC 9562, section 5.8): the digits of this id combined with a digest (FNV-1a) of the
+    /// purpose, so that two jobs never have the same successor.
+    package func derived(for purpose: String) -> JobID {
+        let digest: [UInt64] = [0, 1].map { seed in
+            purpose.utf8.reduce(0xcbf2_9ce4_8422_2325 ^ seed) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+        }
+        var position = 0
+        let text = self.description.map { character in
+            guard let digit = character.hexDigitValue else { return String(character) }
+            defer { position += 1 }
+            let change = Int(digest[position / 16] >> UInt64(position % 16 * 4) & 0xF)
+            return switch position {
+            case 12: "8"
+            case 16: String(digit, radix: 16)
+            default: String(digit ^ change, radix: 16)
+            }
+        }
+        return JobID(text.joined()) ?? self
+    }
+
     package static func == (one: JobID, other: JobID) -> Bool { one.uuid == other.uuid }
 
     package func hash(into hasher: inout Hasher) { hasher.combine(self.uuid) }

@@ -230,6 +230,7 @@ extension JobRunner {
             attempt: claim?.attempt ?? 1,
             followsUnsettledStart: claim?.followsUnsettledStart ?? false,
             deadline: .now.advanced(by: limit),
+            isDryRun: self.settings.isDryRun,
             logger: logger
         )
     }

@@ -33,5 +33,8 @@ package struct WorkerSettings: Sendable {
     /// How long the ledger remembers a job that ended well.
     package var ledgerRetention: Duration = .seconds(14 * 24 * 3600)
 
+    /// Destructive kinds only report what they would do.
+    package var isDryRun = false
+
     package init() {}
 }

@@ -2,7 +2,7 @@ package import Postgres
 
 /// The schedules: jobs that are enqueued again and again, each period once for all replicas.
 package struct ScheduleRecords: Sendable {
-    private let database: PostgresPool
+    let database: PostgresPool
 
     package init(_ database: PostgresPool) { self.database = database }
 

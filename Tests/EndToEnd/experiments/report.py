@@ -1,4 +1,4 @@
-"""The table of docs/reliability.md, made from what the experiments left behind."""
+"""The table of docs/reliability.md, made from what the experiments left behind, of one run or of several together."""
 
 import collections
 import json
@@ -29,7 +29,7 @@ def table() -> str:
         lines.append(f"| {number} | {title} | " + " | ".join(f"{value:,}" for value in sums) + f" | {recovery} |")
         notes += [f"{title}: {result['note']}." for result in results if result["note"]]
     seeds = sorted({str(result["seed"]) for results in experiments.values() for result in results})
-    return "\n\n".join(["\n".join(lines), *notes, f"Seed: {', '.join(seeds)}."])
+    return "\n\n".join(["\n".join(lines), *dict.fromkeys(notes), f"Seeds: {', '.join(seeds)}."])
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """A server between the worker and AWS that can delay, answer for itself, garble, or strike at a chosen request."""
 
 import dataclasses
+import email.utils
 import http.client
 import http.server
 import threading
@@ -13,6 +14,8 @@ REFUSAL = (
     "<RequestID>11112222-3333-4444-5555-666677778888</RequestID></Response>"
 )
 ANY = "any action"
+OURS = ("connection", "content-length", "date", "server", "transfer-encoding")
+"""Headers that this server writes by itself."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +32,10 @@ class Answer:
 
     def but(self, **changes) -> "Answer":
         return dataclasses.replace(self, **changes)
+
+
+CUT = Answer(0, b"")
+"""No answer: the connection is closed."""
 
 
 class AWSProxy:
@@ -49,7 +56,7 @@ class AWSProxy:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 proxy.handle(self, body)
 
-            do_GET = do_POST = do_PUT = do_DELETE = handle_any  # noqa: N815
+            do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = handle_any  # noqa: N815
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -88,14 +95,17 @@ class AWSProxy:
         return len(self.seen) if action == ANY else self.seen.count(action)
 
     def handle(self, request: http.server.BaseHTTPRequestHandler, body: bytes) -> None:
-        action = urllib.parse.parse_qs(body.decode(errors="replace")).get("Action", [request.path])[0]
+        action = self.action(request, body)
         self.seen.append(action)
-        answer = self._own_answer(action) or self._garble(self._forward(request, body))
+        answer = self._own_answer(action) or self._garble(self.answer(request, body))
         if action in self._after:
             self._after[action]()
+        if answer is CUT:
+            request.close_connection = True
+            return
         try:
-            request.send_response(answer.status)
-            for name, value in answer.headers:
+            request.send_response_only(answer.status)
+            for name, value in (("Date", email.utils.formatdate(self.now(), usegmt=True)), *answer.headers):
                 request.send_header(name, value)
             length = len(answer.content) if answer.announced is None else answer.announced
             request.send_header("Content-Length", str(length))
@@ -105,6 +115,17 @@ class AWSProxy:
             pass  # the worker has gone
         request.close_connection = request.close_connection or answer.is_last
 
+    def action(self, request: http.server.BaseHTTPRequestHandler, body: bytes) -> str:
+        """What requests are known by: the operation of a form, otherwise the path."""
+        return urllib.parse.parse_qs(body.decode(errors="replace")).get("Action", [request.path])[0]
+
+    def now(self) -> float:
+        """The time that answers tell."""
+        return time.time()
+
+    def answer(self, request: http.server.BaseHTTPRequestHandler, body: bytes) -> Answer:
+        return self.forward(request.command, request.path, dict(request.headers), body)
+
     def _own_answer(self, action: str) -> Answer | None:
         for name in (action, ANY):
             if do := self._before.get(name):
@@ -112,12 +133,12 @@ class AWSProxy:
                 return Answer(answer[0], answer[1].encode()) if answer else None
         return None
 
-    def _forward(self, request: http.server.BaseHTTPRequestHandler, body: bytes) -> Answer:
+    def forward(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
         connection = http.client.HTTPConnection(self._upstream.hostname, self._upstream.port, timeout=60)
-        connection.request(request.command, request.path, body, dict(request.headers))
+        connection.request(method, path, body, headers)
         response = connection.getresponse()
         content = response.read()
-        kept = [(name, value) for name, value in response.getheaders() if name.lower() in ("content-type", "location")]
+        kept = [(name, value) for name, value in response.getheaders() if name.lower() not in OURS]
         connection.close()
         return Answer(response.status, content, tuple(kept))
 

@@ -78,6 +78,16 @@ def proxy():
 
 
 @pytest.fixture
+def aws(cloud):
+    """An AWS that does what AWS does and what the test says, in front of the one that `cloud` is in."""
+    from aws_peer import AWSPeer
+
+    aws = AWSPeer(required("GPUDEV_TEST_AWS_ENDPOINT"))
+    yield aws
+    aws.close()
+
+
+@pytest.fixture
 def system(tmp_path, cloud, request):
     """A worker system with nothing running yet; the ends of the logs are shown when the test fails."""
     from system import System
@@ -92,4 +102,11 @@ def system(tmp_path, cloud, request):
 def proxied(system, proxy):
     """The same, with the proxy in front of AWS."""
     system.environment["AWS_ENDPOINT_URL"] = proxy.url
+    return system
+
+
+@pytest.fixture
+def on_aws(system, aws):
+    """The same, with `aws` as its AWS."""
+    system.environment["AWS_ENDPOINT_URL"] = aws.url
     return system

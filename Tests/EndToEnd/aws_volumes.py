@@ -164,10 +164,13 @@ class Volumes:
         attachments = found.get("Attachments", [])
         if not attachments:
             raise Refusal("IncorrectState", f"Volume '{volume}' is in the 'available' state.")
-        if not self._detaching_is_held:
-            return self._peer.pass_on(call)
-        self._detaching[volume] = call
         attachment = attachments[0]
+        # The server behind wants to be told from where, AWS does not.
+        exact = call.asking(
+            Action="DetachVolume", VolumeId=volume, InstanceId=attachment["InstanceId"], Device=attachment["Device"])
+        if not self._detaching_is_held:
+            return self._peer.pass_on(exact)
+        self._detaching[volume] = exact
         return Answer(200, (
             '<DetachVolumeResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId>'
             f"<volumeId>{volume}</volumeId><instanceId>{attachment['InstanceId']}</instanceId>"

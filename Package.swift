@@ -19,6 +19,7 @@ let configuration: Target.Dependency = .product(name: "Configuration", package: 
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let yaml: Target.Dependency = .product(name: "Yams", package: "yams")
 
 /// The SQL and JSON schemas travel inside the program.
 let schemas: [Resource] =
@@ -40,6 +41,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.8.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "5.0.1"),
     ],
     targets: [
         .systemLibrary(name: "CLinux"),
@@ -55,23 +57,27 @@ let package = Package(
         ),
         .target(name: "HTTP", dependencies: ["CCurl"], swiftSettings: settings),
         .target(name: "AWS", dependencies: ["HTTP", crypto, log], swiftSettings: memorySafe),
+        .target(name: "Kubernetes", dependencies: ["HTTP", crypto, log, yaml], swiftSettings: memorySafe),
         .target(
             name: "Jobs",
             dependencies: ["EventLoops", "Postgres", "RabbitMQ", log],
             swiftSettings: memorySafe
         ),
-        .target(name: "Disks", dependencies: ["AWS", "Jobs", "Postgres", log], swiftSettings: memorySafe),
+        .target(
+            name: "Disks",
+            dependencies: ["AWS", "Jobs", "Kubernetes", "Postgres", log],
+            swiftSettings: memorySafe
+        ),
         .target(
             name: "Reservations",
-            dependencies: ["AWS", "Jobs", "Postgres", log],
+            dependencies: ["AWS", "Jobs", "Kubernetes", "Postgres", log],
             swiftSettings: memorySafe
         ),
         .executableTarget(
             name: "GPUDevWorker",
             dependencies: [
-                "AWS", "Disks", "EventLoops", "HTTP", "Jobs", "Postgres", "RabbitMQ", "Reservations",
-                arguments,
-                configuration, lifecycle, log, signals,
+                "AWS", "Disks", "EventLoops", "HTTP", "Jobs", "Kubernetes", "Postgres", "RabbitMQ",
+                "Reservations", arguments, configuration, lifecycle, log, signals,
             ],
             exclude: ["Schemas/asyncapi.yaml", "Schemas/events"],
             resources: schemas,

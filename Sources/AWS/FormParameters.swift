@@ -1,3 +1,5 @@
+import HTTP
+
 /// The parameters of a form request, in order.
 struct FormParameters: Sendable {
     private(set) var pairs: [(name: String, value: String)] = []

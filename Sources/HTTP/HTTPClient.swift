@@ -4,9 +4,11 @@
 /// at `shutdown`, transfers that still run end with `cancelled` and the thread ends.
 package final class HTTPClient: Sendable {
     private let thread: TransferThread
+    let configuration: HTTPClientConfiguration
 
     /// Starts the thread; connects on the first request only.
     package init(_ configuration: HTTPClientConfiguration = HTTPClientConfiguration()) {
+        self.configuration = configuration
         self.thread = TransferThread(configuration)
     }
 

@@ -13,6 +13,10 @@ package struct HTTPRequest: Sendable {
     ///
     /// If not, it gets a new connection.
     package var mayBeRepeated = true
+    /// Whom to trust and who we are for this request; nil for what the client has.
+    package var tls: TLSOptions?
+    /// The URL of a proxy on the way, instead of what the client does about proxies.
+    package var proxy: String?
 
     /// A request with the limits of an ordinary read unless said otherwise.
     package init(

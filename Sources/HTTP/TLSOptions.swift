@@ -27,6 +27,8 @@ package struct TLSOptions: Sendable {
 
     package var authorities = Authorities.system
     package var identity: Identity?
+    /// The name that the server's certificate must have, where it is another than that of the URL.
+    package var serverName: String?
 
     /// The system's authorities and no identity.
     package init() {}

@@ -2,7 +2,7 @@ import CCurl
 
 /// One transfer: its easy handle, what has arrived, and whom to tell.
 ///
-/// Used on one thread only. It frees the handle, the header list and the error buffer; the handle must have left its multi handle before.
+/// Used on one thread only. It frees the handle, the lists and the error buffer; the handle must have left its multi handle before.
 final class Transfer {
     let order: TransferOrder
     let handle: UnsafeMutableRawPointer
@@ -12,6 +12,7 @@ final class Transfer {
     private let stallTimeout: Duration
     private var lastProgress = ContinuousClock.now
     private var headerList: UnsafeMutablePointer<curl_slist>?
+    private let address: UnsafeMutablePointer<curl_slist>?
     private let errorBuffer: UnsafeMutablePointer<CChar>
     private var answer: AnswerBuffer
 
@@ -27,6 +28,7 @@ final class Transfer {
         options.set(configuration)
         options.set(order.request, within: order.limit)
         self.headerList = options.headers
+        self.address = options.address
         options.set(CURLOPT_HTTPHEADER, self.headerList)
         self.setCallbacks(&options)
         guard options.areAllAccepted else { return nil }
@@ -35,6 +37,7 @@ final class Transfer {
     deinit {
         curl_easy_cleanup(self.handle)
         curl_slist_free_all(self.headerList)
+        curl_slist_free_all(self.address)
         self.errorBuffer.deallocate()
     }
 

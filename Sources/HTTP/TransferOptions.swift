@@ -6,6 +6,8 @@ struct TransferOptions {
     private(set) var areAllAccepted = true
     /// The header lines; whoever takes them frees them after the handle.
     private(set) var headers: UnsafeMutablePointer<curl_slist>?
+    /// The address to connect to instead of the URL's; whoever takes the list frees it after the handle.
+    private(set) var address: UnsafeMutablePointer<curl_slist>?
 
     init(_ handle: UnsafeMutableRawPointer) {
         self.handle = handle
@@ -30,6 +32,9 @@ struct TransferOptions {
 
     mutating func set(_ request: HTTPRequest, within limit: Duration) {
         self.set(CURLOPT_URL, request.url)
+        if let proxy = request.proxy { self.set(CURLOPT_PROXY, proxy) }
+        if let tls = request.tls { self.set(tls) }
+        if let name = request.tls?.serverName { self.set(serverName: name, of: request) }
         self.set(CURLOPT_TIMEOUT_MS, max(limit.milliseconds, 1))
         // libcurl repeats by itself what it sent on a kept connection that turns out to be dead.
         self.set(CURLOPT_FRESH_CONNECT, request.mayBeRepeated ? 0 : 1)
@@ -80,6 +85,15 @@ struct TransferOptions {
             self.set(CURLOPT_SSLCERT_BLOB, identity.certificate)
             self.set(CURLOPT_SSLKEY_BLOB, identity.privateKey)
         }
+    }
+
+    /// The name goes into the URL, where TLS takes it from; the connection and `Host` are those of the true URL.
+    private mutating func set(serverName name: String, of request: HTTPRequest) {
+        guard let url = URLParts(request.url) else { return self.areAllAccepted = false }
+        self.set(CURLOPT_URL, "\(url.scheme)://\(name):\(url.port)\(url.rest)")
+        self.address = curl_slist_append(nil, "::\(url.host):\(url.port)")
+        self.set(CURLOPT_CONNECT_TO, self.address)
+        if request.headers["Host"] == nil { self.addHeader("Host: \(url.authority)") }
     }
 
     private mutating func setMethod(of request: HTTPRequest) {

@@ -1,5 +1,4 @@
 import CCurl
-import Glibc
 import Synchronization
 
 /// The thread on which all transfers of a client run, and the mailbox in front of it.
@@ -17,13 +16,7 @@ final class TransferThread: Sendable {
     private let lastID = Atomic<UInt64>(0)
 
     init(_ configuration: HTTPClientConfiguration) {
-        precondition(curlIsReady, "libcurl could not be initialised")
-        let box = StartBox(thread: self, configuration: configuration)
-        var thread = pthread_t()
-        // The thread takes over the reference and releases it when it has read the box.
-        let status = pthread_create(&thread, nil, runThread, Unmanaged.passRetained(box).toOpaque())
-        precondition(status == 0, "no thread could be started: errno \(status)")
-        pthread_detach(thread)
+        startThread(named: "http") { self.run(configuration) }
     }
 
     func nextTransferID() -> UInt64 { self.lastID.add(1, ordering: .relaxed).newValue }
@@ -52,7 +45,7 @@ final class TransferThread: Sendable {
         }
     }
 
-    fileprivate func run(_ configuration: HTTPClientConfiguration) {
+    private func run(_ configuration: HTTPClientConfiguration) {
         let transfers = TransferSet(configuration)
         self.mailbox.withLock { $0.multi = UInt(bitPattern: transfers.multi) }
         while true {
@@ -84,33 +77,3 @@ extension TransferThread.Mailbox {
         _ = curl_multi_wakeup(handle)
     }
 }
-
-private final class StartBox {
-    let thread: TransferThread
-    let configuration: HTTPClientConfiguration
-
-    init(thread: TransferThread, configuration: HTTPClientConfiguration) {
-        self.thread = thread
-        self.configuration = configuration
-    }
-}
-
-private func runThread(_ context: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
-    guard let context else { return nil }
-    let box = Unmanaged<StartBox>.fromOpaque(context).takeRetainedValue()
-    prepareThread()
-    box.thread.run(box.configuration)
-    return nil
-}
-
-/// TLS writes to closed sockets raise SIGPIPE, which would end the process; held back, they are errors.
-private func prepareThread() {
-    var signals = sigset_t()
-    sigemptyset(&signals)
-    sigaddset(&signals, SIGPIPE)
-    pthread_sigmask(SIG_BLOCK, &signals, nil)
-    ccurl_name_this_thread("http")
-}
-
-/// Once a process, before any handle.
-private let curlIsReady = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK

@@ -1,3 +1,5 @@
+import HTTP
+
 /// What a signature is made over.
 struct SignableRequest: Sendable {
     let method: String

@@ -1,6 +1,6 @@
 extension String {
     /// Percent-encoding as signatures want it: all bytes of UTF-8 but RFC 3986's unreserved characters.
-    func percentEncoded(keepingSlashes: Bool = false) -> String {
+    package func percentEncoded(keepingSlashes: Bool = false) -> String {
         let digits = Array("0123456789ABCDEF".utf8)
         var encoded: [UInt8] = []
         encoded.reserveCapacity(self.utf8.count)

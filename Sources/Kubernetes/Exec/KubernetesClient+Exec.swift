@@ -1,0 +1,76 @@
+import HTTP
+
+extension KubernetesClient {
+    /// Runs a command in a container of a pod and collects what it prints.
+    ///
+    /// It is started at most once: when it may have begun, it is not repeated.
+    ///
+    /// - Parameters:
+    ///   - command: The program and its arguments; no shell is in between.
+    ///   - pod: The pod, as it was read.
+    ///   - container: The container's name.
+    ///   - deadline: When to give up; the command may go on then.
+    ///   - limit: How many bytes of output are kept, and as many of error output; what comes after is read and thrown
+    ///     away, until it is sixteen mebibytes more, for the sake of the exit code.
+    /// - Returns: What it printed and how it ended, as far as that was told.
+    /// - Throws: When the command could not be started, or has not ended by the deadline.
+    package func execute(
+        _ command: [String],
+        in pod: Pod,
+        container: String,
+        deadline: ContinuousClock.Instant,
+        limit: Int = 1 << 20
+    ) async throws(KubernetesError) -> ExecResult {
+        let request = APIRequest(
+            "pods.exec",
+            .get,
+            ["api", "v1", "namespaces", pod.namespace, "pods", pod.name, "exec"],
+            query: command.map { ("command", $0) } + [
+                ("container", container), ("stdin", "false"), ("stdout", "true"), ("stderr", "true"),
+                ("tty", "false"),
+            ]
+        )
+        var state = RetryState(self.retries)
+        while true {
+            switch await self.attemptExec(request, limit, deadline) {
+            case .success(let result): return result
+            case .failure(let failure): try await self.prepareRetry(after: failure, &state, deadline)
+            }
+        }
+    }
+
+    private func attemptExec(
+        _ request: APIRequest,
+        _ limit: Int,
+        _ deadline: ContinuousClock.Instant
+    ) async -> Result<ExecResult, AttemptFailure> {
+        var used: AccessCache.Held?
+        do throws(KubernetesError) {
+            let held = try await self.access.current(deadline: deadline, for: request.operation)
+            used = held
+            let conversation = ExecConversation(request, to: held.access, limit: limit)
+            let ended = try await self.carry(conversation, request, held.access, deadline)
+            return .success(try ended.result())
+        } catch {
+            return .failure(AttemptFailure(error, access: used))
+        }
+    }
+
+    private func carry(
+        _ conversation: ExecConversation,
+        _ request: APIRequest,
+        _ access: ClusterAccess,
+        _ deadline: ContinuousClock.Instant
+    ) async throws(KubernetesError) -> ExecConversation {
+        do throws(HTTPError) {
+            return try await self.http.converse(
+                conversation,
+                with: request.http(to: access),
+                within: deadline.remaining
+            )
+        } catch {
+            let isLate = deadline.remaining <= .zero
+            throw KubernetesError(error, operation: request.operation, deadlineHasPassed: isLate)
+        }
+    }
+}

@@ -88,6 +88,16 @@ def aws(cloud):
 
 
 @pytest.fixture
+def kubernetes(tmp_path):
+    """A cluster with nothing in it; a worker gets `kubernetes.settings()`."""
+    from kubernetes_server import KubernetesServer
+
+    server = KubernetesServer(tmp_path)
+    yield server
+    server.close()
+
+
+@pytest.fixture
 def system(tmp_path, cloud, request):
     """A worker system with nothing running yet; the ends of the logs are shown when the test fails."""
     from system import System

@@ -1,5 +1,6 @@
 package import AWS
 package import Jobs
+package import Kubernetes
 package import Postgres
 
 extension KindTable {
@@ -8,6 +9,7 @@ extension KindTable {
         database: PostgresPool,
         route53: Route53Client,
         loadBalancing: ELBv2Client,
+        kubernetes: KubernetesClient?,
         dns: DNSSettings?,
         routes: RouteSettings?,
     ) {

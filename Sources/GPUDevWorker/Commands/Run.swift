@@ -6,6 +6,7 @@ import FoundationEssentials
 import Glibc
 import HTTP
 import Jobs
+import Kubernetes
 import Logging
 import Postgres
 import RabbitMQ
@@ -22,7 +23,7 @@ struct Run: AsyncParsableCommand {
     func run() async throws {
         // A log that nobody reads any more is no reason to stop working.
         signal(SIGPIPE, SIG_IGN)
-        let (database, broker, topology, aws, worker, dns, routes, logs) = try await Settings.load(
+        let (database, broker, topology, aws, worker, dns, routes, cluster, bucket, logs) = try await Settings.load(
             { $0.database() },
             { $0.broker() },
             { $0.topology() },
@@ -30,19 +31,30 @@ struct Run: AsyncParsableCommand {
             { $0.worker() },
             { $0.dns() },
             { $0.routes() },
+            { $0.kubernetes() },
+            { $0.contentsBucket() },
             { $0.logs() }
         )
         let logger = logs.logger()
         let jobLoop = EventLoop(name: "jobs", lateness: Self.lateness(of: "jobs", logger))
         let relayLoop = EventLoop(name: "relay", lateness: Self.lateness(of: "relay", logger))
         let pool = PostgresPool(database.pooled, on: jobLoop, logger: logger)
-        let client = AWSClient(configuration: aws, http: HTTPClient(), logger: logger)
+        let http = HTTPClient()
+        let client = AWSClient(configuration: aws, http: http, logger: logger)
+        let kubernetes = cluster.map { KubernetesClient($0, aws: client, http: http, logger: logger) }
         var kinds = KindTable()
-        kinds.registerDiskKinds(database: pool, ec2: EC2Client(client))
+        kinds.registerDiskKinds(
+            database: pool,
+            ec2: EC2Client(client),
+            s3: S3Client(client),
+            kubernetes: kubernetes,
+            contentsBucket: bucket
+        )
         kinds.registerReservationKinds(
             database: pool,
             route53: Route53Client(client),
             loadBalancing: ELBv2Client(client),
+            kubernetes: kubernetes,
             dns: dns,
             routes: routes
         )
@@ -66,7 +78,7 @@ struct Run: AsyncParsableCommand {
             worker: engine,
             schema: SchemaWatch(database.direct, jobLoop, logger),
             schedules: ScheduleRecords(pool),
-            defaults: Self.schedules.filter { kinds[$0.kind] != nil },
+            defaults: Self.schedules(hasCluster: kubernetes != nil).filter { kinds[$0.kind] != nil },
             logger: logger
         )
         try await ServiceGroup(
@@ -91,10 +103,11 @@ struct Run: AsyncParsableCommand {
     }
 
     /// What goes on by itself; each period once, however many replicas there are.
-    private static let schedules = [
-        DefaultSchedule("disk.reconcile-all"), DefaultSchedule("disk.prune-snapshots"),
-        DefaultSchedule("reservation.sweep"), DefaultSchedule("capacity.refresh"),
-    ]
+    private static func schedules(hasCluster: Bool) -> [DefaultSchedule] {
+        let always = [DefaultSchedule("disk.reconcile-all"), DefaultSchedule("disk.prune-snapshots")]
+        guard hasCluster else { return always }
+        return always + [DefaultSchedule("reservation.sweep"), DefaultSchedule("capacity.refresh")]
+    }
 
     private static func lateness(of loop: String, _ logger: Logger) -> Lateness {
         Lateness(above: .milliseconds(100)) { lateness in

@@ -1,6 +1,7 @@
 import AWS
 import Foundation
 import Jobs
+import Kubernetes
 import Logging
 import Postgres
 import RabbitMQ
@@ -128,6 +129,38 @@ extension Settings {
         )
     }
 
+    /// Nil inside if no cluster is set up.
+    ///
+    /// What is named counts before what a pod finds around itself. kubectl's own file of a user is not looked for: the
+    /// cluster that somebody worked with last is not one to remove pods from.
+    func kubernetes() -> KubernetesSettings?? {
+        guard let namespace = self.namespace() else { return nil }
+        if let files = self.source.value("KUBECONFIG") {
+            do {
+                let access = try KubeconfigAccess(files: files)
+                return KubernetesSettings(way: .described(access), namespace: namespace)
+            } catch {
+                self.faults.append(error.message)
+                return nil
+            }
+        }
+        if let access = InClusterAccess(environment: { self.source.value($0) }) {
+            return KubernetesSettings(way: .described(access), namespace: namespace)
+        }
+        guard let cluster = self.source.value("EKS_CLUSTER_NAME") else { return .some(nil) }
+        return KubernetesSettings(way: .eks(cluster: cluster), namespace: namespace)
+    }
+
+    /// Where listings of the contents of disks are kept; nil inside if nowhere.
+    func contentsBucket() -> String?? {
+        guard let bucket = self.source.value("DISK_CONTENTS_BUCKET") else { return .some(nil) }
+        guard bucket.wholeMatch(of: /[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]/) != nil else {
+            self.faults.append("DISK_CONTENTS_BUCKET must be the name of a bucket, not a URL")
+            return nil
+        }
+        return .some(bucket)
+    }
+
     func logs() -> LogSettings? {
         var logs = LogSettings()
         self.choice("LOG_LEVEL", Logger.Level.allCases.map(\.rawValue)) {
@@ -167,6 +200,15 @@ extension Settings {
             return self.faults.append("\(name) must be one of \(choices.joined(separator: ", "))")
         }
         take(text)
+    }
+
+    private func namespace() -> String? {
+        let name = self.source.value("KUBERNETES_NAMESPACE") ?? "gpu-dev"
+        guard name.wholeMatch(of: /[a-z0-9]([a-z0-9\-]{0,61}[a-z0-9])?/) != nil else {
+            self.faults.append("KUBERNETES_NAMESPACE must be a name of lower-case letters, digits and '-'")
+            return nil
+        }
+        return name
     }
 
     private func families() -> [String]? {

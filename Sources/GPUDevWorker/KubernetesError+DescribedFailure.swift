@@ -1,0 +1,9 @@
+import Jobs
+import Kubernetes
+
+/// What the engine needs to know of a failure of Kubernetes; where both modules meet.
+extension KubernetesError: DescribedFailure {
+    package var failureCode: String { self.reason ?? self.code.rawValue }
+    package var isWorthAnotherTry: Bool { self.isRetryable }
+    package var waitBeforeNextTry: Duration? { self.retryAfter }
+}

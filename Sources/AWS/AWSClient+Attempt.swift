@@ -4,8 +4,8 @@ import HTTP
 /// Why one try failed, and what the retry needs to know of it.
 struct AttemptFailure: Error {
     let error: AWSError
-    /// How far the clock of the server is ahead.
-    var skew: Duration?
+    /// What the answer told of the server's clock.
+    var clock: ClockReading?
     /// The keys it was signed with.
     var credentials: AWSCredentials?
 }
@@ -18,13 +18,13 @@ extension AWSClient {
         decode: @escaping @Sendable (HTTPResponse) throws(MalformedAnswer) -> Output
     ) async -> Result<Output, AttemptFailure> {
         var used: AWSCredentials?
+        let assumed = self.pacing.clockOffset(of: self.endpoint(of: request).authority)
         do throws(AWSError) {
             if request.operation.isSigned { used = try await self.credentials.current(deadline: deadline) }
             let response = try await self.exchange(request, used, deadline)
             if let error = self.error(in: response, to: request) {
-                return .failure(
-                    AttemptFailure(error: error, skew: self.skew(of: response), credentials: used)
-                )
+                let clock = self.skew(of: response).map { ClockReading(skew: $0, assumed: assumed) }
+                return .failure(AttemptFailure(error: error, clock: clock, credentials: used))
             }
             return .success(try await self.read(response, to: request.operation, decode))
         } catch {
@@ -130,6 +130,7 @@ extension AWSClient {
         }
     }
 
+    /// How far the clock of the server is ahead.
     private func skew(of response: HTTPResponse) -> Duration? {
         guard let date = response.headers["Date"].flatMap({ Date(httpDate: $0) }) else { return nil }
         return .seconds(date.timeIntervalSince(self.configuration.now()))

@@ -69,8 +69,10 @@ package final class AWSClient: Sendable {
         _ deadline: ContinuousClock.Instant
     ) async throws(AWSError) {
         let error = failure.error
-        if error.code == .throttled { self.pacing.noteThrottling(of: request.operation) }
-        switch state.next(after: error, skew: failure.skew) {
+        if error.code == .throttled, !error.waitsForPriorRequest {
+            self.pacing.noteThrottling(of: request.operation)
+        }
+        switch state.next(after: error, failure.clock) {
         case .giveUp:
             throw error
         case .refreshCredentials:
@@ -98,7 +100,7 @@ package final class AWSClient: Sendable {
                 message: "no time was left to send it"
             )
         }
-        guard let wait = self.pacing.reserve(operation.rate, within: deadline.remaining) else {
+        guard let wait = self.pacing.reserve(operation, within: deadline.remaining) else {
             throw AWSError(
                 code: .throttled,
                 operation: operation.label,

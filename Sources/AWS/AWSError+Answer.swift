@@ -23,6 +23,9 @@ extension AWSError {
             retryAfter: response.headers.retryAfter
                 ?? (body.code == "SnapshotCreationPerVolumeRateExceeded" ? .seconds(15) : nil)
         )
+        if self.lacksPermission, !operation.permissions.isEmpty {
+            self.message += " (it needs \(operation.permissions.joined(separator: ", ")))"
+        }
     }
 
     /// No answer, or half of one.

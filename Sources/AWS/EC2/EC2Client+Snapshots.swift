@@ -4,10 +4,17 @@ extension EC2Client {
         _ id: SnapshotID,
         deadline: ContinuousClock.Instant = .inThirtySeconds
     ) async throws(AWSError) -> Snapshot? {
-        var parameters = FormParameters()
-        parameters.add("SnapshotId", [id.rawValue])
-        return try await self.client.unlessAbsent(["InvalidSnapshot.NotFound"]) { () throws(AWSError) in
-            try await self.describeSnapshots(parameters, deadline: deadline).first
+        let many = ManyLookups<SnapshotID, Snapshot>(
+            limit: 1000,
+            absence: "InvalidSnapshot.NotFound",
+            id: \.id
+        ) { ids, deadline async throws(AWSError) in
+            var parameters = FormParameters()
+            parameters.add("SnapshotId", ids.map(\.rawValue))
+            return try await self.describeSnapshots(parameters, deadline: deadline)
+        }
+        return try await self.snapshotLookups.item(id, deadline: deadline) { ids, deadline in
+            await many.outcomes(of: ids, deadline: deadline)
         }
     }
 
@@ -91,7 +98,7 @@ extension EC2Client {
 }
 
 extension AWSOperation {
-    fileprivate static let describeSnapshots = AWSOperation(
+    static let describeSnapshots = AWSOperation(
         .ec2,
         "DescribeSnapshots",
         .read,

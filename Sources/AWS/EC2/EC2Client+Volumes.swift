@@ -4,8 +4,8 @@ extension EC2Client {
         _ id: VolumeID,
         deadline: ContinuousClock.Instant = .inThirtySeconds
     ) async throws(AWSError) -> Volume? {
-        try await self.client.unlessAbsent(["InvalidVolume.NotFound"]) { () throws(AWSError) in
-            try await self.describeVolumesOnce([id], deadline: deadline).first
+        try await self.volumeLookups.item(id, deadline: deadline) { ids, deadline in
+            await self.manyVolumes.outcomes(of: ids, deadline: deadline)
         }
     }
 
@@ -14,10 +14,10 @@ extension EC2Client {
         ids: [VolumeID],
         deadline: ContinuousClock.Instant = .inThirtySeconds
     ) async throws(AWSError) -> [Volume] {
+        let outcomes = await self.manyVolumes.outcomes(of: Array(Set(ids)), deadline: deadline)
         var volumes: [Volume] = []
-        for start in stride(from: 0, to: ids.count, by: 500) {
-            let some = Array(ids[start..<min(start + 500, ids.count)])
-            volumes += try await self.describeKnownVolumes(some, deadline: deadline)
+        for outcome in outcomes.values {
+            if let volume = try outcome.get() { volumes.append(volume) }
         }
         return volumes
     }
@@ -30,12 +30,7 @@ extension EC2Client {
         var parameters = FormParameters()
         parameters.add(filters)
         parameters.add("MaxResults", 500)
-        return try await self.client.ec2Pages(
-            .describeVolumes,
-            parameters,
-            list: "volumeSet",
-            deadline: deadline
-        ) { node throws(MalformedAnswer) in try Volume(node) }
+        return try await self.describeVolumes(parameters, deadline: deadline)
     }
 
     /// Makes a volume once for each `operation` and `generation`, however often it is called.
@@ -146,45 +141,31 @@ extension EC2Client {
         }
     }
 
-    private func describeVolumesOnce(
-        _ ids: [VolumeID],
+    private var manyVolumes: ManyLookups<VolumeID, Volume> {
+        ManyLookups(limit: 500, absence: "InvalidVolume.NotFound", id: \.id) {
+            ids,
+            deadline async throws(AWSError) in
+            var parameters = FormParameters()
+            parameters.add("VolumeId", ids.map(\.rawValue))
+            return try await self.describeVolumes(parameters, deadline: deadline)
+        }
+    }
+
+    private func describeVolumes(
+        _ parameters: FormParameters,
         deadline: ContinuousClock.Instant
     ) async throws(AWSError) -> [Volume] {
-        var parameters = FormParameters()
-        parameters.add("VolumeId", ids.map(\.rawValue))
-        return try await self.client.ec2Pages(
+        try await self.client.ec2Pages(
             .describeVolumes,
             parameters,
             list: "volumeSet",
             deadline: deadline
         ) { node throws(MalformedAnswer) in try Volume(node) }
     }
-
-    /// One unknown id fails the whole call: drops those that the message names, or halves until it is found.
-    private func describeKnownVolumes(
-        _ ids: [VolumeID],
-        deadline: ContinuousClock.Instant
-    ) async throws(AWSError) -> [Volume] {
-        guard !ids.isEmpty else { return [] }
-        do throws(AWSError) {
-            return try await self.describeVolumesOnce(ids, deadline: deadline)
-        } catch {
-            guard error.awsCode == "InvalidVolume.NotFound" else { throw error }
-            let known = ids.filter { !error.message.contains($0.rawValue) }
-            // A message that names every id does not help either.
-            if !known.isEmpty, known.count < ids.count {
-                return try await self.describeKnownVolumes(known, deadline: deadline)
-            }
-            guard ids.count > 1 else { return [] }
-            let half = ids.count / 2
-            let first = try await self.describeKnownVolumes(Array(ids[..<half]), deadline: deadline)
-            return try await first + self.describeKnownVolumes(Array(ids[half...]), deadline: deadline)
-        }
-    }
 }
 
 extension AWSOperation {
-    fileprivate static let describeVolumes = AWSOperation(.ec2, "DescribeVolumes", .read, rate: .ec2Describe)
+    static let describeVolumes = AWSOperation(.ec2, "DescribeVolumes", .read, rate: .ec2Describe)
     // The client token makes it repeatable.
     fileprivate static let createVolume = AWSOperation(
         .ec2,

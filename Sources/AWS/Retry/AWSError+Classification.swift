@@ -49,6 +49,12 @@ extension AWSError {
     /// Whether keys that were good once are refused with this word.
     var mayComeFromOldKeys: Bool { oldKeyWords.contains(self.awsCode ?? "") }
 
+    /// Whether Route 53 is still at an earlier change of the same zone.
+    var waitsForPriorRequest: Bool { self.awsCode == "PriorRequestNotComplete" }
+
+    /// Whether the role that asks lacks a permission.
+    var lacksPermission: Bool { permissionWords.contains(self.awsCode ?? "") }
+
     /// Whether the state that stands in the way passes by itself.
     var isPassingConflict: Bool { passingConflictWords.contains(self.awsCode ?? "") }
 }
@@ -76,6 +82,7 @@ private let refusingWords: Set<String> = [
     "AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "OptInRequired",
     "OperationNotPermitted", "InvalidIdentityToken", "InvalidIdentityTokenException",
 ]
+private let permissionWords: Set<String> = ["AccessDenied", "AccessDeniedException", "UnauthorizedOperation"]
 private let conflictingWords: Set<String> = [
     "VolumeInUse", "IncorrectState", "ResourceInUse", "PriorityInUse", "InvalidSnapshot.InUse",
     "IdempotentParameterMismatch", "PreconditionFailed", "ConditionalRequestConflict",

@@ -1,10 +1,9 @@
 import Synchronization
 
-/// The limits that all calls of a client share: allowances by rate class, retry budgets by operation, clock offsets
-/// by host.
+/// The limits that all calls of a client share: allowances and retry budgets by operation, clock offsets by host.
 final class Pacing: Sendable {
     private struct State {
-        var buckets: [RateClass: TokenBucket] = [:]
+        var buckets: [String: TokenBucket] = [:]
         var budgets: [String: RetryBudget] = [:]
         var offsets: [String: Duration] = [:]
     }
@@ -16,13 +15,11 @@ final class Pacing: Sendable {
     init(factor: Double) { self.factor = factor }
 
     /// How long a request has to wait, or nil if that is longer than `limit`.
-    func reserve(_ rateClass: RateClass, within limit: Duration) -> Duration? {
+    func reserve(_ operation: AWSOperation, within limit: Duration) -> Duration? {
         let now = ContinuousClock.now
+        let full = TokenBucket(operation.rate, factor: self.factor, now: now)
         return self.state.withLock { state in
-            state.buckets[rateClass, default: TokenBucket(rateClass, factor: self.factor, now: now)].reserve(
-                at: now,
-                within: limit
-            )
+            state.buckets[operation.allowanceKey, default: full].reserve(at: now, within: limit)
         }
     }
 
@@ -34,7 +31,7 @@ final class Pacing: Sendable {
 
     func noteThrottling(of operation: AWSOperation) {
         let now = ContinuousClock.now
-        self.state.withLock { $0.buckets[operation.rate]?.slowDown(at: now) }
+        self.state.withLock { $0.buckets[operation.allowanceKey]?.slowDown(at: now) }
     }
 
     /// Whether another try is affordable; pays for it if so.
@@ -48,4 +45,10 @@ final class Pacing: Sendable {
     func setClockOffset(of host: String, to offset: Duration) {
         self.state.withLock { $0.offsets[host] = offset }
     }
+}
+
+extension AWSOperation {
+    /// AWS counts each operation for itself, so that one that is throttled need not slow the others down; Route 53
+    /// counts all that an account does.
+    fileprivate var allowanceKey: String { self.rate == .route53 ? self.service.rawValue : self.label }
 }

@@ -1,4 +1,4 @@
-/// Groups of operations that share one allowance of requests.
+/// Groups of operations with allowances of one size.
 enum RateClass: Hashable, Sendable {
     case ec2Describe, ec2Mutate
     case loadBalancerDescribe, loadBalancerRegister, loadBalancerModify

@@ -10,7 +10,12 @@ struct RetryPolicy: Sendable {
     var longestRequestedPause: Duration = .seconds(5)
 
     /// The most tries of one call, the first included.
-    func attempts(for effect: AWSOperation.Effect) -> Int { effect == .read ? 4 : 3 }
+    ///
+    /// A change that another one of the zone stands in the way of is waited out for as long as its deadline allows.
+    func attempts(for effect: AWSOperation.Effect, after error: AWSError) -> Int {
+        if error.waitsForPriorRequest { return 12 }
+        return effect == .read ? 4 : 3
+    }
 
     /// Full jitter below a bound that doubles; never less than what the server asked for.
     ///

@@ -25,33 +25,31 @@ struct RetryState: Sendable {
     ///
     /// - Parameters:
     ///   - error: The failure.
-    ///   - skew: How far the server's clock is ahead, where the answer said so.
+    ///   - clock: What the answer told of the server's clock, if anything.
     /// - Returns: What to do now.
-    mutating func next(after error: AWSError, skew: Duration?) -> Action {
+    mutating func next(after error: AWSError, _ clock: ClockReading?) -> Action {
         switch error.code {
         case .throttled, .transient, .malformedResponse:
             self.failures += 1
-            guard self.failures < self.policy.attempts(for: self.operation.effect),
+            guard self.failures < self.policy.attempts(for: self.operation.effect, after: error),
                 error.retryAfter ?? .zero <= self.policy.longestRequestedPause
             else { return .giveUp }
             return .pause(self.policy.delay(afterAttempt: self.failures, error))
         case .credentials:
-            return self.nextForCredentials(error, skew)
+            return self.nextForCredentials(error, clock)
         default:
             return .giveUp
         }
     }
 
     /// A wrong clock looks like wrong keys, so it comes first; each remedy is tried once.
-    private mutating func nextForCredentials(_ error: AWSError, _ skew: Duration?) -> Action {
-        if let skew, abs(skew) >= .seconds(300), error.mayComeFromClock, !self.hasCorrectedClock {
+    private mutating func nextForCredentials(_ error: AWSError, _ clock: ClockReading?) -> Action {
+        if let clock, clock.isOff, error.mayComeFromClock, !self.hasCorrectedClock {
             self.hasCorrectedClock = true
-            return .correctClock(skew)
+            return .correctClock(clock.skew)
         }
         guard error.mayComeFromOldKeys, !self.hasRefreshedCredentials else { return .giveUp }
         self.hasRefreshedCredentials = true
         return .refreshCredentials
     }
-
-    private func abs(_ duration: Duration) -> Duration { duration < .zero ? .zero - duration : duration }
 }

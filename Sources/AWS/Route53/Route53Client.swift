@@ -6,6 +6,7 @@ import HTTP
 /// cancelled. Names go in and come out lower-case and without a final dot.
 package struct Route53Client: Sendable {
     let client: AWSClient
+    private let batches = RecordBatches(of: "route53.ChangeResourceRecordSets")
 
     /// A client that shares connections, credentials and limits with others of `client`.
     package init(_ client: AWSClient) {
@@ -37,7 +38,7 @@ package struct Route53Client: Sendable {
         }.filter { $0.name == name }
     }
 
-    /// Carries out all changes or none.
+    /// Carries out all changes or none; those of several callers at a time go in one batch, which changes no name for two.
     ///
     /// Refused changes come as `awsCode` `InvalidChangeBatch` with Route 53's words in `messages`. A batch that only
     /// upserts may be repeated; of any other a lost answer is thrown as `unknownOutcome`: read the records, then
@@ -57,10 +58,21 @@ package struct Route53Client: Sendable {
         comment: String? = nil,
         deadline: ContinuousClock.Instant = .inThirtySeconds
     ) async throws(AWSError) -> ChangeInfo {
+        let order = RecordOrder(changes: changes, comment: comment, deadline: deadline)
+        return try await self.batches.carryOut(order, in: zone) { order in
+            do throws(AWSError) {
+                return .success(try await self.send(order, to: zone))
+            } catch {
+                return .failure(error)
+            }
+        }
+    }
+
+    private func send(_ order: RecordOrder, to zone: HostedZoneID) async throws(AWSError) -> ChangeInfo {
         let operation = AWSOperation(
             .route53,
             "ChangeResourceRecordSets",
-            changes.allSatisfy(\.isIdempotent) ? .idempotentWrite : .write,
+            order.isIdempotent ? .idempotentWrite : .write,
             rate: .route53
         )
         let request = AWSRequest(
@@ -68,9 +80,9 @@ package struct Route53Client: Sendable {
             method: .post,
             path: ["2013-04-01", "hostedzone", zone.rawValue, "rrset", ""],
             headers: [("Content-Type", "text/xml")],
-            body: Array(RecordChange.batchXML(changes, comment: comment).utf8)
+            body: Array(RecordChange.batchXML(order.changes, comment: order.comment).utf8)
         )
-        return try await self.client.xml(request, deadline: deadline) { node throws(MalformedAnswer) in
+        return try await self.client.xml(request, deadline: order.deadline) { node throws(MalformedAnswer) in
             try ChangeInfo(node)
         }
     }

@@ -12,12 +12,13 @@ class Options:
     jobs: int
     seconds: int
     waiting_jobs: int
+    fleets: tuple[int, ...]
 
     @classmethod
     def chosen(cls, quick: bool, rounds: int | None) -> "Options":
         if quick:
-            return cls(rounds or 1, 4000, 3, 200)
-        return cls(rounds or 3, 15000, 6, 1000)
+            return cls(rounds or 1, 4000, 3, 200, (100, 1000))
+        return cls(rounds or 3, 15000, 6, 1000, (100, 1000, 10000))
 
 
 def say(text: str) -> None:

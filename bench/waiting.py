@@ -31,9 +31,9 @@ def reconcile(workers: int, jobs: int) -> tuple[float, float]:
         "AWS_RATE_FACTOR": "1000",
     }
     with site(**settings) as place:
-        cloud = ["/usr/bin/python3", str(ROOT / "bench/cloud.py"), str(port), str(PAUSE)]
+        cloud = ["/usr/bin/python3", str(ROOT / "bench/cloud.py"), str(port), str(PAUSE), "0"]
         place.launch(cloud, {"PATH": "/usr/bin:/bin"})
-        eventually("the scripted EC2 answers", lambda: _calls(port) is not None)
+        eventually("the scripted EC2 answers", lambda: calls_of(port) is not None)
         volumes = [f"vol-{number:017x}" for number in range(jobs)]
         place.rows(
             "INSERT INTO disks (user_id, disk_name, ebs_volume_id, size_gb) SELECT 'alice', v, v, 100"
@@ -45,14 +45,15 @@ def reconcile(workers: int, jobs: int) -> tuple[float, float]:
         eventually("the jobs are done", lambda: _done(place) == jobs, 120)
         place.check()
         first, last = place.rows("SELECT min(created_at), max(finished_at) FROM job_ledger")[0]
-        return (last - first).total_seconds(), sum((_calls(port) or {}).values()) / jobs
+        return (last - first).total_seconds(), sum((calls_of(port) or {}).values()) / jobs
 
 
 def _done(place) -> int:
     return place.rows("SELECT count(*) FROM job_ledger WHERE state = 'succeeded'")[0][0]
 
 
-def _calls(port: int) -> dict[str, int] | None:
+def calls_of(port: int) -> dict[str, int] | None:
+    """How often the scripted EC2 has been asked for what; nothing if it does not answer yet."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(f"http://127.0.0.1:{port}/", timeout=5) as answer:

@@ -198,8 +198,3 @@ extension CreateSnapshot {
         )
     }
 }
-
-extension Volume {
-    /// The disk that the volume belongs to by its tags.
-    var diskName: String? { self.tags[DiskTag.disk] ?? self.tags[DiskTag.olderDisk] }
-}

@@ -24,6 +24,8 @@ struct Disk: Sendable {
     /// When the reservation that held it ended, where that is known.
     let holderEnded: Date?
 
+    var key: DiskKey { DiskKey(user: self.user, name: self.name) }
+
     var subject: EventSubject { EventSubject("disk", self.user, self.name) }
 }
 
@@ -44,19 +46,32 @@ extension Disk {
         )
     }
 
-    private static func first(_ condition: SQL, in database: PostgresPool) async throws -> Disk? {
-        let columns: SQL = """
-            SELECT d.disk_id, d.user_id, d.disk_name, d.size_gb, d.ebs_volume_id, d.reservation_id, d.operation_id,
-                coalesce(d.in_use, false) AS in_use, coalesce(d.is_deleted, false) AS is_deleted,
-                coalesce(d.is_backing_up, false) AS is_backing_up, coalesce(d.snapshot_count, 0) AS snapshot_count,
-                d.last_snapshot_at,
-                coalesce(r.status IN ('pending', 'preparing', 'active'), false)
-                    OR coalesce(d.in_use AND d.last_used > now() - interval '15 min', false) AS is_being_taken,
-                coalesce(r.reservation_ended, r.cancelled_at, r.failed_at) AS holder_ended
-            FROM disks d LEFT JOIN reservations r USING (reservation_id)
-            """
-        return try await database.run(columns + " " + condition).rows.first.map { try Disk($0) }
+    /// Every row, read away from the loop of the session.
+    static func all(in session: PostgresConnection) async throws -> [Disk] {
+        let rows = try await session.run(Self.query).rows
+        return try await withTaskExecutorPreference(globalConcurrentExecutor) {
+            try rows.map { try Disk($0) }
+        }
     }
+
+    private static func first(_ condition: SQL, in database: PostgresPool) async throws -> Disk? {
+        try await database.run(Self.query + " " + condition).rows.first.map { try Disk($0) }
+    }
+
+    private static let query: SQL = """
+        SELECT d.disk_id, d.user_id, d.disk_name, d.size_gb, d.ebs_volume_id, d.reservation_id, d.operation_id,
+            coalesce(d.in_use, false) AS in_use, coalesce(d.is_deleted, false) AS is_deleted,
+            coalesce(d.is_backing_up, false) AS is_backing_up, coalesce(d.snapshot_count, 0) AS snapshot_count,
+            d.last_snapshot_at, \(isBeingTaken) AS is_being_taken,
+            coalesce(r.reservation_ended, r.cancelled_at, r.failed_at) AS holder_ended
+        FROM disks d LEFT JOIN reservations r USING (reservation_id)
+        """
+
+    /// The condition of `isBeingTaken`, with `d` for the disk and `r` for its reservation.
+    static let isBeingTaken: SQL = """
+        (coalesce(r.status IN ('pending', 'preparing', 'active'), false)
+            OR coalesce(d.in_use AND d.last_used > now() - interval '15 min', false))
+        """
 
     private init(_ row: PostgresRow) throws {
         self.id = try row.read("disk_id")

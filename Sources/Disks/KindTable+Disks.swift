@@ -5,15 +5,23 @@ package import Postgres
 
 extension KindTable {
     /// Adds what can be done with disks; without a cluster or a bucket the kinds that need one are rejected.
+    ///
+    /// `direct` leads to the same database as the pool, past any pooler. Reconciling all disks takes no longer than
+    /// `reconcileDeadline`.
     package mutating func registerDiskKinds(
         database: PostgresPool,
+        direct: PostgresConfiguration,
         ec2: EC2Client,
         s3: S3Client,
         kubernetes: KubernetesClient?,
         contentsBucket: String?,
+        reconcileDeadline: Duration = .seconds(240),
     ) {
         self.register(CreateDisk())
         self.register(CreateSnapshot(database: database, ec2: ec2))
         self.register(ReconcileVolume(database: database, ec2: ec2))
+        self.register(
+            ReconcileAll(database: database, direct: direct, ec2: ec2, deadline: reconcileDeadline)
+        )
     }
 }

@@ -29,15 +29,13 @@ struct ReconcileVolume: JobHandler {
         guard let volume = try await self.ec2.volume(id, deadline: deadline) else {
             return .success(self.orphaned(row, id))
         }
-        guard volume.isSettled, volume.tags[DiskTag.quarantined, default: ""].isEmpty else {
+        guard volume.isSettled, !volume.isQuarantined else {
             return .success(Reconciliation(.ignored, id, row).success)
         }
         if let row { return .success(try await self.followed(row, by: volume, deadline)) }
-        guard let user = volume.tags[DiskTag.user], UserID(wire: user) != nil,
-            let name = volume.diskName, DiskName(wire: name) != nil
-        else { return .success(Reconciliation(.ignored, id).success) }
-        guard let row = try await Disk.find(user, name, in: self.database) else {
-            return .success(try await self.imported(volume, user, name, deadline))
+        guard let disk = volume.taggedDisk else { return .success(Reconciliation(.ignored, id).success) }
+        guard let row = try await Disk.find(disk.user, disk.name, in: self.database) else {
+            return .success(try await self.imported(volume, disk.user, disk.name, deadline))
         }
         return .success(try await self.linked(row, to: volume, deadline))
     }
@@ -96,8 +94,7 @@ extension ReconcileVolume {
             deadline: deadline
         )
         return !namesakes.contains { other in
-            other.id != volume.id && other.diskName == row.name && other.isSettled
-                && other.tags[DiskTag.quarantined, default: ""].isEmpty
+            other.id != volume.id && other.diskName == row.name && other.isSettled && !other.isQuarantined
         }
     }
 
@@ -109,7 +106,7 @@ extension ReconcileVolume {
         _ deadline: ContinuousClock.Instant,
     ) async throws -> Success {
         let snapshots = try await SnapshotSummary(user: user, disk: name, in: self.ec2, deadline: deadline)
-        let reservation = volume.tags[DiskTag.reservation] ?? volume.tags[DiskTag.olderReservation]
+        let reservation = volume.reservation
         let insertion: SQL = """
             INSERT INTO disks (user_id, disk_name, ebs_volume_id, size_gb, in_use, created_at, reservation_id,
                 snapshot_count, pending_snapshot_count, is_backing_up, last_snapshot_at)
@@ -134,20 +131,6 @@ extension ReconcileVolume {
             in: self.ec2,
             deadline: deadline
         )
-        var changes: [DiskChange] = []
-        if row.volume != volume.id { changes.append(.volume(volume.id)) }
-        if row.size != volume.size { changes.append(.size(volume.size)) }
-        if row.isInUse != volume.isAttached, volume.isAttached || !row.isBeingTaken {
-            changes.append(.isInUse(volume.isAttached))
-        }
-        if row.snapshotCount != snapshots.count { changes.append(.snapshotCount(snapshots.count)) }
-        if row.isBackingUp != (snapshots.pending > 0) { changes.append(.pendingSnapshots(snapshots.pending)) }
-        if let newest = snapshots.newest, row.lastSnapshot != newest { changes.append(.lastSnapshot(newest)) }
-        return changes
+        return row.changes(following: volume, snapshots)
     }
-}
-
-extension Volume {
-    /// Whether it is a volume to reckon with: neither on its way in or out nor broken.
-    fileprivate var isSettled: Bool { self.state == .available || self.state == .inUse }
 }

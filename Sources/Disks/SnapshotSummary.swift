@@ -4,19 +4,25 @@ import FoundationEssentials
 /// What a disk's row says of its snapshots, counted from AWS and never by increments.
 struct SnapshotSummary: Sendable, Equatable {
     /// Completed and pending ones, without those that are to be deleted and safety copies.
-    let count: Int
-    let pending: Int
+    var count = 0
+    var pending = 0
     /// When the newest completed one was begun.
-    let newest: Date?
+    var newest: Date?
+
+    init() {}
 
     init(_ snapshots: [Snapshot]) {
-        let counted = snapshots.filter { snapshot in
-            snapshot.tags[DiskTag.deleteDate] == nil && snapshot.tags[DiskTag.safetySnapshot] == nil
-                && [.completed, .pending].contains(snapshot.state)
+        for snapshot in snapshots where snapshot.isKept { self.add(snapshot) }
+    }
+
+    /// Counts one that is completed or pending.
+    mutating func add(_ snapshot: Snapshot) {
+        switch snapshot.state {
+        case .completed: self.newest = max(self.newest ?? snapshot.startTime, snapshot.startTime)
+        case .pending: self.pending += 1
+        default: return
         }
-        self.count = counted.count
-        self.pending = counted.count { $0.state == .pending }
-        self.newest = counted.filter { $0.state == .completed }.map(\.startTime).max()
+        self.count += 1
     }
 
     /// Reads the snapshots of a disk.
@@ -29,5 +35,12 @@ struct SnapshotSummary: Sendable, Equatable {
                 deadline: deadline
             )
         )
+    }
+}
+
+extension Snapshot {
+    /// Whether it is one of the disk's own: neither a safety copy nor one that is to be deleted.
+    var isKept: Bool {
+        self.tags[DiskTag.deleteDate] == nil && self.tags[DiskTag.safetySnapshot] == nil
     }
 }

@@ -2,8 +2,11 @@
 package struct Filter: Hashable, Sendable {
     /// The name of the filter, such as `status` or `tag:disk_name`.
     package let name: String
-    /// Alternatives, at most 200.
+    /// Alternatives, at most `mostValues`.
     package let values: [String]
+
+    /// As many as EC2 takes for one filter.
+    package static let mostValues = 200
 
     /// A filter by EC2's own name for it.
     package init(_ name: String, _ values: [String]) {
@@ -22,6 +25,11 @@ package struct Filter: Hashable, Sendable {
 
     /// Snapshots of one of the volumes.
     package static func volume(_ ids: VolumeID...) -> Filter { Filter("volume-id", ids.map(\.rawValue)) }
+
+    /// Volumes of one of the ids; unlike a call that names ids, it leaves out those that do not exist.
+    package static func volumes(_ ids: some Sequence<VolumeID>) -> Filter {
+        Filter("volume-id", ids.map(\.rawValue))
+    }
 
     /// `*`, `?` and `\` would be wildcards; a backslash makes them literal.
     var escapedValues: [String] {

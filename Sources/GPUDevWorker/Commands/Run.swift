@@ -45,6 +45,7 @@ struct Run: AsyncParsableCommand {
         var kinds = KindTable()
         kinds.registerDiskKinds(
             database: pool,
+            direct: database.direct,
             ec2: EC2Client(client),
             s3: S3Client(client),
             kubernetes: kubernetes,

@@ -48,13 +48,10 @@ struct CreateTargetGroup: JobHandler {
     func exclusiveKey(for payload: Payload) -> String? { "reservation:\(payload.reservation)" }
 
     func act(on job: Job<Payload>) async throws -> Fate {
-        guard let settings = self.settings else {
-            let message =
-                "routes are not set up here: set JUPYTER_ALB_LISTENER_ARN, ALB_VPC_ID and DOMAIN_NAME"
-            return .rejected(Reason("not-configured", message))
-        }
+        guard let settings = self.settings else { return .rejected(.routesNotSetUp) }
         let payload = job.payload
-        if case .failure(let refusal) = try await Reservation.find(payload.reservation, in: self.database) {
+        if case .failure(let refusal) = try await Reservation.findLive(payload.reservation, in: self.database)
+        {
             return .rejected(refusal.reason)
         }
         let owner = try await self.claim(payload)
@@ -70,6 +67,8 @@ struct CreateTargetGroup: JobHandler {
             return .success(self.success(payload, group, rule))
         } catch let refusal as Refusal {
             return .rejected(refusal.reason)
+        } catch let error as AWSError where error.code == .limitExceeded {
+            return self.rejected(payload, error)
         }
     }
 }
@@ -102,6 +101,17 @@ extension CreateTargetGroup {
             WHERE reservation_id = \(payload.reservation.description)
             """
         )
+    }
+
+    /// The reservation goes on without Jupyter's address, and says why.
+    private func rejected(_ payload: Payload, _ error: AWSError) -> Fate {
+        let code = error.awsCode ?? error.code.rawValue
+        let message = "the load balancer has reached a limit, so Jupyter has no address: \(error.message)"
+        let update: SQL = """
+            UPDATE reservations SET jupyter_error = \("\(code): \(message)")
+            WHERE reservation_id = \(payload.reservation.description)
+            """
+        return .rejected(Reason(code, message), writes: [Write(update)])
     }
 
     private func success(_ payload: Payload, _ group: ResourceARN, _ rule: ResourceARN) -> Success {

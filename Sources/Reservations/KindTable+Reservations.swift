@@ -14,6 +14,8 @@ extension KindTable {
         routes: RouteSettings?,
     ) {
         self.register(MapDNS(database: database, route53: route53, settings: dns))
+        self.register(UnmapDNS(database: database, route53: route53, settings: dns))
         self.register(CreateTargetGroup(database: database, loadBalancing: loadBalancing, settings: routes))
+        self.register(DeleteTargetGroup(database: database, loadBalancing: loadBalancing, settings: routes))
     }
 }

@@ -47,37 +47,36 @@ struct MapDNS: JobHandler {
     func exclusiveKey(for payload: Payload) -> String? { "reservation:\(payload.reservation)" }
 
     func act(on job: Job<Payload>) async throws -> Fate {
-        guard let settings = self.settings else {
-            let message =
-                "host names are not set up here: set DOMAIN_NAME, HOSTED_ZONE_ID and JUPYTER_ALB_DNS"
-            return .rejected(Reason("not-configured", message))
-        }
+        guard let settings = self.settings else { return .rejected(.hostNamesNotSetUp) }
         let payload = job.payload
-        if case .failure(let refusal) = try await Reservation.find(payload.reservation, in: self.database) {
+        if case .failure(let refusal) = try await Reservation.findLive(payload.reservation, in: self.database)
+        {
             return .rejected(refusal.reason)
         }
-        let zone = HostNameZone(route53: self.route53, settings: settings, deadline: job.context.deadline)
+        let zone = HostNameZone(route53: self.route53, settings: settings, context: job.context)
         guard let name = try await self.name(for: payload, in: zone) else {
             return .rejected(Reason("no-free-name", "every name that was tried is taken"))
         }
-        try await zone.lead(name, to: payload.target.port)
         return .success(self.success(payload, name, zone.qualified(name)))
     }
 }
 
 extension MapDNS {
-    /// The name that the reservation has, or the first that nobody else does.
+    /// The name that the reservation has, or the first that nobody else does, with its records in the zone.
     private func name(for payload: Payload, in zone: HostNameZone) async throws -> HostName? {
         let claims = HostNameClaims(database: self.database)
-        if let name = try await claims.name(of: payload.reservation) {
-            if try await !zone.isForeign(name) { return name }
-            try await claims.release(name, of: payload.reservation)
+        let (reservation, port) = (payload.reservation, payload.target.port)
+        if let name = try await claims.names(of: reservation).first(where: \.isLabel) {
+            if try await !zone.isForeign(name), try await zone.lead(name, to: port) { return name }
+            _ = try await zone.clear(name, isDryRun: false)
+            try await claims.release(name, of: reservation)
         }
-        let candidates = Array(HostNameCandidates(wish: payload.preferredName?.text))
-        for name in try await claims.free(among: candidates)
-        where try await claims.claim(name, for: payload.reservation, payload.target) {
-            if try await zone.isEmpty(at: name) { return name }
-            try await claims.release(name, of: payload.reservation)
+        let wish = payload.preferredName?.text
+        let candidates = HostNameCandidates(wish: wish, reserved: zone.settings.reservedNames)
+        for name in try await claims.free(among: Array(candidates))
+        where try await claims.claim(name, for: reservation, payload.target) {
+            if try await zone.isEmpty(at: name), try await zone.lead(name, to: port) { return name }
+            try await claims.release(name, of: reservation)
         }
         return nil
     }

@@ -1,3 +1,4 @@
+import AWS
 import Testing
 
 @testable import Reservations
@@ -6,6 +7,7 @@ import Testing
     @Test(
         arguments: [
             ("Alice Training", "alice-training"), ("a_b.c", "a-b-c"), ("--x--y--", "x-y"), ("héllo", "hllo"),
+            ("Foo_Bar.", "foo-bar"),
             ("a" + String(repeating: "b", count: 80), "a" + String(repeating: "b", count: 62)),
             (String(repeating: "c", count: 62) + "-d", String(repeating: "c", count: 62)),
         ]
@@ -14,7 +16,7 @@ import Testing
         #expect(HostName(wish: wish)?.description == name)
     }
 
-    @Test(arguments: ["", "---", "12345", "日本語", "..."])
+    @Test(arguments: ["", "---", "___", "12345", "日本語", "...", "🦦"])
     func `is not made of what leaves nothing usable`(_ wish: String) {
         #expect(HostName(wish: wish) == nil)
     }
@@ -41,6 +43,24 @@ import Testing
     func `of the infrastructure is never given away`(_ wish: String) {
         let names = Set(HostNameCandidates(wish: wish).map(\.description))
         #expect(names.isDisjoint(with: HostName.reserved))
+    }
+
+    @Test func `that an installation reserves is never given away`() {
+        let reserved: Set = ["grafana", "grafana-2"]
+        let names = HostNameCandidates(wish: "Grafana", reserved: reserved).prefix(3).map(\.description)
+        #expect(names == ["grafana-alt", "grafana-alt-2", "grafana-alt-3"])
+        let others = HostNameCandidates(wish: "grafana-2", reserved: reserved).map(\.description)
+        #expect(reserved.isDisjoint(with: others))
+    }
+
+    @Test func `of the load balancer is reserved where it lies in the same domain`() {
+        let settings = DNSSettings(
+            domainName: "devservers.example",
+            hostedZoneID: HostedZoneID(rawValue: "Z1"),
+            jupyterLoadBalancerDNS: "Balancer.devservers.example.",
+            reservedNames: ["wiki"]
+        )
+        #expect(settings.reservedNames == HostName.reserved.union(["balancer", "wiki"]))
     }
 
     @Test func `at random has two words, and there are more than ten thousand`() throws {

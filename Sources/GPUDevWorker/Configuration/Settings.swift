@@ -107,10 +107,17 @@ extension Settings {
         guard
             let values = self.group(["DOMAIN_NAME", "HOSTED_ZONE_ID", "JUPYTER_ALB_DNS"])
         else { return .some(nil) }
+        // A name of 63 and a domain of 64 characters are as much as a rule of the load balancer takes.
+        guard values[0].utf8.count <= 64 else {
+            self.faults.append("DOMAIN_NAME must be a domain of at most 64 characters")
+            return nil
+        }
+        let reserved = self.source.value("RESERVED_HOST_NAMES") ?? ""
         return DNSSettings(
             domainName: values[0].lowercased(),
             hostedZoneID: HostedZoneID(rawValue: values[1]),
-            jupyterLoadBalancerDNS: values[2]
+            jupyterLoadBalancerDNS: values[2],
+            reservedNames: reserved.lowercased().split { $0 == "," || $0.isWhitespace }.map { String($0) }
         )
     }
 

@@ -15,6 +15,12 @@ struct HostName: Hashable, Sendable, CustomStringConvertible, PayloadValue {
         self.description = wire
     }
 
+    /// A name as somebody wrote it down, which need not be one that would be given today.
+    init(recorded text: String) { self.description = text }
+
+    /// Whether it is a name that would be given today.
+    var isLabel: Bool { HostName(wire: self.description) != nil }
+
     private static let alphabet = .lowercaseAndDigits + Alphabet("-")
 
     /// Makes a label of a wish in any spelling; nil if nothing usable is left.

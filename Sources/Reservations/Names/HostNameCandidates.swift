@@ -1,13 +1,15 @@
 /// The names to try for a reservation, best first.
 struct HostNameCandidates: Sequence, Sendable {
     private let wish: HostName?
+    private let reserved: Set<String>
 
     private static let lastNumber = 999
     private static let randomNames = 100
 
-    init(wish: String?) {
+    init(wish: String?, reserved: Set<String> = HostName.reserved) {
         let name = wish.flatMap { HostName(wish: $0) }
-        self.wish = name.flatMap { HostName.reserved.contains($0.description) ? $0.with(suffix: "alt") : $0 }
+        self.wish = name.flatMap { reserved.contains($0.description) ? $0.with(suffix: "alt") : $0 }
+        self.reserved = reserved
     }
 
     /// The wish, the wish with a number, then a hundred random names.
@@ -18,11 +20,12 @@ struct HostNameCandidates: Sequence, Sendable {
         let random = (0..<Self.randomNames).lazy.compactMap { _ in Self.randomName() }
         var first = numbered.map { AnyIterator($0.makeIterator()) }
         var second = random.makeIterator()
-        return AnyIterator {
+        let names = AnyIterator {
             if let name = first?.next() { return name }
             first = nil
             return second.next()
         }
+        return AnyIterator(names.lazy.filter { !self.reserved.contains($0.description) }.makeIterator())
     }
 
     private static func randomName() -> HostName? {

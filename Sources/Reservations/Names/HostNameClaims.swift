@@ -16,14 +16,15 @@ struct HostNameClaims: Sendable {
         let expiry: Date
     }
 
-    func name(of reservation: ReservationID) async throws -> HostName? {
-        let row = try await self.database.run(
+    /// All names of a reservation, oldest first; also such as older programs gave it, with `_` in them.
+    func names(of reservation: ReservationID) async throws -> [HostName] {
+        let rows = try await self.database.run(
             """
             SELECT domain_name FROM domain_mappings WHERE reservation_id = \(reservation.description)
-            ORDER BY created_at LIMIT 1
+            ORDER BY created_at, domain_name
             """
-        ).rows.first
-        return try row.flatMap { HostName(wire: try $0.read("domain_name")) }
+        ).rows
+        return try rows.map { HostName(recorded: try $0.read("domain_name")) }
     }
 
     /// Those of `names` that nobody has, in their order.
@@ -48,9 +49,14 @@ struct HostNameClaims: Sendable {
         return result.affectedRows == 1
     }
 
-    /// Gives up a name for which nothing has been done in DNS.
+    /// Gives up a name for which nothing is there in DNS.
     func release(_ name: HostName, of reservation: ReservationID) async throws {
-        _ = try await self.database.run(
+        _ = try await self.database.run(self.removal(of: name, from: reservation).sql)
+    }
+
+    /// Makes the name free, unless it is another reservation's.
+    func removal(of name: HostName, from reservation: ReservationID) -> Write {
+        Write(
             """
             DELETE FROM domain_mappings
             WHERE domain_name = \(name.description) AND reservation_id = \(reservation.description)

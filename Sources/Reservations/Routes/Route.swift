@@ -12,8 +12,6 @@ struct Route: Sendable {
     private let operation: String
     private let deadline: ContinuousClock.Instant
 
-    private static let managers: Set<String> = ["gpu-dev-worker", "gpu-dev-lambda"]
-    private static let priorities = 1...50_000
     private static let triesForPriority = 10
 
     init(loadBalancing: ELBv2Client, settings: RouteSettings, job: Job<CreateTargetGroup.Payload>) {
@@ -52,9 +50,11 @@ struct Route: Sendable {
                 deadline: self.deadline
             )
             if let rule = rules.first(where: { $0.hostNames.contains(self.host) }) {
-                return try await self.adopt(rule, forwardingTo: group)
+                guard let adopted = try await self.adopt(rule, forwardingTo: group) else { continue }
+                return adopted
             }
-            guard let priority = self.freePriority(among: rules) else {
+            let priorities = RulePriorities(self.payload.reservation)
+            guard let priority = priorities.firstFree(besides: rules.compactMap(\.priority)) else {
                 throw Refusal("no-free-priority", "the listener has a rule for each of its 50,000 priorities")
             }
             if let rule = try await self.createRule(priority, forwardingTo: group) { return rule }
@@ -68,37 +68,28 @@ extension Route {
     private var reservation: String { self.payload.reservation.description }
 
     private var targetGroupTags: Tags {
-        [
-            "Name": "jupyter-\(self.payload.host)", "ManagedBy": "gpu-dev-worker",
-            "ReservationId": self.reservation, "PodName": self.payload.pod.description,
-            EC2Client.operationTag: self.operation,
-        ]
+        self.commonTags.merging([RouteTag.pod: self.payload.pod.description]) { $1 }
     }
 
     private var ruleTags: Tags {
+        self.commonTags.merging([RouteTag.host: self.payload.host.description]) { $1 }
+    }
+
+    private var commonTags: Tags {
         [
-            "Name": "jupyter-\(self.payload.host)", "ManagedBy": "gpu-dev-worker",
-            "Subdomain": self.payload.host.description, "ReservationId": self.reservation,
-            EC2Client.operationTag: self.operation,
+            RouteTag.name: "jupyter-\(self.payload.host)", RouteTag.manager: RouteTag.managers[0],
+            RouteTag.reservation: self.reservation, EC2Client.operationTag: self.operation,
         ]
     }
 
-    /// The second name is for reservations whose ids begin alike.
-    private var targetGroupNames: [String] {
-        let start = self.reservation.prefix(8).filter { $0.isLetter || $0.isNumber || $0 == "-" }
-        let hash = String(StableHash(self.reservation).value, radix: 16).suffix(12)
-        return ["jupyter-\(start)", "jupyter-\(start)-\(hash)"].map { name in
-            String(name.reversed().drop { $0 == "-" }.reversed())
-        }
-    }
-
     private func findOrCreateTargetGroup() async throws -> ResourceARN {
-        for name in self.targetGroupNames {
+        let names = TargetGroupNames(self.payload.reservation)
+        for name in names {
             guard let group = try await self.findTargetGroup(named: name) else {
                 return try await self.createTargetGroup(named: name)
             }
             let tags = try await self.loadBalancing.describeTags(of: [group.id], deadline: self.deadline)
-            guard tags[group.id]?["ReservationId"] == self.reservation else { continue }
+            guard tags[group.id]?[RouteTag.reservation] == self.reservation else { continue }
             guard group.vpcID == self.settings.vpcID, group.protocolName == "HTTP" else { continue }
             if group.healthCheck != HealthCheck() {
                 try await self.loadBalancing.modifyTargetGroup(
@@ -111,7 +102,7 @@ extension Route {
         }
         throw Refusal(
             "foreign-target-group",
-            "the names \(self.targetGroupNames) are other reservations' target groups"
+            "the names \(names.joined(separator: " and ")) are other reservations' target groups"
         )
     }
 
@@ -138,13 +129,14 @@ extension Route {
         }
     }
 
-    private func adopt(_ rule: ListenerRule, forwardingTo group: ResourceARN) async throws -> ResourceARN {
-        let tags =
-            try await self.loadBalancing.describeTags(of: [rule.id], deadline: self.deadline)[rule.id] ?? [:]
+    /// Nil if the rule is gone again.
+    private func adopt(_ rule: ListenerRule, forwardingTo group: ResourceARN) async throws -> ResourceARN? {
+        let described = try await self.loadBalancing.describeTags(of: [rule.id], deadline: self.deadline)
+        guard let tags = described[rule.id] else { return nil }
         let isOurs =
-            tags["ReservationId"].map { $0 == self.reservation }
-            ?? (tags["Subdomain"] == self.payload.host.description)
-        guard isOurs, Self.managers.contains(tags["ManagedBy"] ?? "") else {
+            tags[RouteTag.reservation].map { $0 == self.reservation }
+            ?? (tags[RouteTag.host] == self.payload.host.description)
+        guard isOurs, tags.areOfThePlatform else {
             throw Refusal(
                 "foreign-rule",
                 "rule \(rule.id) has the host name \(self.host) and is not this reservation's"
@@ -174,13 +166,5 @@ extension Route {
             guard error.awsCode == "PriorityInUse" else { throw error }
             return nil
         }
-    }
-
-    /// The next free one from a start that is different for each reservation, so that they seldom meet.
-    private func freePriority(among rules: [ListenerRule]) -> Int? {
-        let taken = Set(rules.compactMap(\.priority))
-        let count = Self.priorities.count
-        let start = Int(StableHash(self.reservation).value % UInt64(count))
-        return (0..<count).lazy.map { (start + $0) % count + 1 }.first { !taken.contains($0) }
     }
 }

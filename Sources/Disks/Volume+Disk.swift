@@ -1,4 +1,5 @@
 import AWS
+import Jobs
 
 extension Volume {
     /// The disk that the volume belongs to by its tags.

@@ -52,6 +52,8 @@ struct CreateDisk: RowJobHandler {
     }
 
     /// A disk of that name that the same operation made is this job's own work; any other is in the way.
+    ///
+    /// Whoever follows the operation reads so in the row that is there, unless another operation is under way.
     func resolve(_ conflict: PostgresError, of job: Job<Payload>, in database: PostgresPool) async throws
         -> Fate
     {
@@ -64,14 +66,24 @@ struct CreateDisk: RowJobHandler {
                 \(disk.user) has deleted a disk \(disk.name) whose snapshots still carry the name; undelete it, or wait \
                 until it is purged, or take another name
                 """
-            return .rejected(Reason("disk-deleted", message))
+            return self.refused(Reason("disk-deleted", message), by: disk, job)
         }
-        guard disk.operation == payload.operation?.uuid ?? job.id.uuid else {
-            return .rejected(
-                Reason("disk-exists", "\(disk.user) has a disk \(disk.name) already; take another name")
-            )
+        let isOwn = disk.operation == payload.operation?.uuid ?? job.id.uuid && disk.hasCompletedOperation
+        guard isOwn || disk.id == job.id.uuid else {
+            let message = "\(disk.user) has a disk \(disk.name) already; take another name"
+            return self.refused(Reason("disk-exists", message), by: disk, job)
         }
         return .success(self.success(payload, id: disk.id, size: disk.size ?? payload.size.gibibytes))
+    }
+
+    private func refused(_ reason: Reason, by disk: Disk, _ job: Job<Payload>) -> Fate {
+        guard let operation = job.payload.operation else { return .rejected(reason) }
+        let failure: SQL = """
+            UPDATE disks SET operation_id = \(operation.uuid), operation_status = 'failed',
+                operation_error = \(reason.message)
+            WHERE disk_id = \(disk.id) AND operation_status IS DISTINCT FROM 'in_progress'
+            """
+        return .rejected(reason, writes: [Write(failure)])
     }
 
     private func success(_ payload: Payload, id: UUID, size: Int, writes: [Write] = []) -> Success {

@@ -57,9 +57,7 @@ struct CreateSnapshot: JobHandler {
     func act(on job: Job<Payload>) async throws -> Fate {
         let payload = job.payload
         guard let disk = try await Disk.find(payload.user, payload.disk, in: self.database) else {
-            return .rejected(
-                Reason("unknown-disk", "\(payload.user) has no disk \(payload.disk); create it first")
-            )
+            return .rejected(.unknownDisk(payload.user, payload.disk))
         }
         if let refusal = self.refusal(disk, payload) { return .rejected(refusal) }
         guard let volumeID = payload.volume ?? disk.volume else {
@@ -89,12 +87,7 @@ struct CreateSnapshot: JobHandler {
 
 extension CreateSnapshot {
     private func refusal(_ disk: Disk, _ payload: Payload) -> Reason? {
-        if disk.isDeleted {
-            return Reason(
-                "disk-deleted",
-                "the disk \(disk.name) of \(disk.user) is deleted; undelete it first"
-            )
-        }
+        if disk.isDeleted { return .deleted(disk) }
         if disk.isInUse, let holder = disk.holder, holder != payload.reservation?.description {
             return Reason(
                 "disk-in-use",
@@ -148,43 +141,24 @@ extension CreateSnapshot {
 
     private func take(_ volume: Volume, for job: Job<Payload>) async throws -> Snapshot {
         let payload = job.payload
-        let usage = payload.usage.map { " (\($0.text))" } ?? ""
-        let now = String(Int(Date().timeIntervalSince1970))
-        var tags: Tags = [
-            DiskTag.user: payload.user.description,
-            DiskTag.disk: payload.disk.description,
-            DiskTag.name: "gpu-dev-\(payload.type.rawValue)-\(payload.user.localPart)-\(now)",
-            DiskTag.createdAt: now,
-            DiskTag.snapshotType: payload.type.rawValue,
-            DiskTag.olderSnapshotType: payload.type.rawValue,
-        ]
-        tags[DiskTag.content] = payload.content?.text
-        tags[DiskTag.usage] = payload.usage?.text
+        let label = SnapshotLabel(
+            user: payload.user,
+            disk: payload.disk,
+            type: payload.type,
+            content: payload.content,
+            usage: payload.usage
+        )
         return try await self.ec2.createSnapshot(
             of: volume.id,
-            description:
-                "gpu-dev \(payload.type.rawValue) snapshot for \(payload.user) (disk: \(payload.disk))\(usage)",
+            description: label.description,
             operation: job.id.description,
-            tags: tags,
+            tags: label.tags(),
             deadline: job.context.deadline
         )
     }
 
     private func success(_ snapshot: Snapshot, _ disk: Disk, _ job: Job<Payload>) async throws -> Success {
-        let summary = try await SnapshotSummary(
-            user: disk.user,
-            disk: disk.name,
-            in: self.ec2,
-            deadline: job.context.deadline
-        )
-        let content = snapshot.state == .completed ? job.payload.content?.text : nil
-        let update: SQL = """
-            UPDATE disks SET snapshot_count = \(summary.count), pending_snapshot_count = \(summary.pending),
-                is_backing_up = \(summary.pending > 0),
-                last_snapshot_at = coalesce(\(summary.newest)::timestamptz, last_snapshot_at),
-                latest_snapshot_content_s3 = coalesce(\(content)::text, latest_snapshot_content_s3)
-            WHERE disk_id = \(disk.id)
-            """
+        let snapshots = try await DiskSnapshots(of: disk.key, in: self.ec2, deadline: job.context.deadline)
         return Success(
             subject: disk.subject,
             data: Taken(
@@ -194,7 +168,7 @@ extension CreateSnapshot {
                 disk_name: disk.name,
                 created: snapshot.tags[EC2Client.operationTag] == job.id.description
             ),
-            writes: [Write(update, affecting: 1)]
+            writes: [Write(snapshots.update(of: disk), affecting: 1)]
         )
     }
 }

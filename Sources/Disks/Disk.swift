@@ -13,10 +13,14 @@ struct Disk: Sendable {
     let isInUse: Bool
     let isDeleted: Bool
     let isBackingUp: Bool
+    /// The day from which the data of a deleted disk may be purged.
+    let deleteDate: Day?
     let snapshotCount: Int
     let lastSnapshot: Date?
+    let lastUsed: Date?
     let holder: String?
     let operation: UUID?
+    let hasCompletedOperation: Bool
 
     /// Whether a live reservation holds the disk, or has just taken it: its volume may not be attached yet.
     let isBeingTaken: Bool
@@ -62,7 +66,9 @@ extension Disk {
         SELECT d.disk_id, d.user_id, d.disk_name, d.size_gb, d.ebs_volume_id, d.reservation_id, d.operation_id,
             coalesce(d.in_use, false) AS in_use, coalesce(d.is_deleted, false) AS is_deleted,
             coalesce(d.is_backing_up, false) AS is_backing_up, coalesce(d.snapshot_count, 0) AS snapshot_count,
-            d.last_snapshot_at, \(isBeingTaken) AS is_being_taken,
+            d.delete_date::text AS delete_date, d.last_snapshot_at, d.last_used,
+            coalesce(d.operation_status = 'completed', false) AS has_completed_operation,
+            \(isBeingTaken) AS is_being_taken,
             coalesce(r.reservation_ended, r.cancelled_at, r.failed_at) AS holder_ended
         FROM disks d LEFT JOIN reservations r USING (reservation_id)
         """
@@ -82,10 +88,13 @@ extension Disk {
         self.isInUse = try row.read("in_use")
         self.isDeleted = try row.read("is_deleted")
         self.isBackingUp = try row.read("is_backing_up")
+        self.deleteDate = try row.readOptional("delete_date", as: String.self).flatMap { Day(wire: $0) }
         self.snapshotCount = try row.read("snapshot_count")
         self.lastSnapshot = try row.readOptional("last_snapshot_at")
+        self.lastUsed = try row.readOptional("last_used")
         self.holder = try row.readOptional("reservation_id")
         self.operation = try row.readOptional("operation_id")
+        self.hasCompletedOperation = try row.read("has_completed_operation")
         self.isBeingTaken = try row.read("is_being_taken")
         self.holderEnded = try row.readOptional("holder_ended")
     }

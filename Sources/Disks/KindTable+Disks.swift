@@ -19,6 +19,12 @@ extension KindTable {
     ) {
         self.register(CreateDisk())
         self.register(CreateSnapshot(database: database, ec2: ec2))
+        self.register(RestoreDisk(database: database, ec2: ec2))
+        self.register(CompleteSnapshot(database: database, ec2: ec2))
+        self.register(ReleaseDisk(database: database, ec2: ec2))
+        self.register(DeleteDisk(database: database, ec2: ec2))
+        self.register(UndeleteDisk(database: database, ec2: ec2))
+        self.register(PruneSnapshots(database: database, ec2: ec2))
         self.register(ReconcileVolume(database: database, ec2: ec2))
         self.register(
             ReconcileAll(database: database, direct: direct, ec2: ec2, deadline: reconcileDeadline)

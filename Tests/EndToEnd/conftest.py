@@ -120,3 +120,11 @@ def on_aws(system, aws):
     """The same, with `aws` as its AWS."""
     system.environment["AWS_ENDPOINT_URL"] = aws.url
     return system
+
+
+@pytest.fixture
+def disks(on_aws, cloud):
+    """The disks of a system on `aws`."""
+    from disks import Disks
+
+    return Disks(on_aws, cloud)

@@ -33,34 +33,41 @@ extension EC2Client {
         return try await self.describeVolumes(parameters, deadline: deadline)
     }
 
-    /// Makes a volume once for each `operation` and `generation`, however often it is called.
+    /// Makes a volume once for each `identity` and `generation`, however often it is called.
     ///
-    /// The volume that carries the tag `operationTag` = `operation` is returned where there is one already, with
-    /// whatever settings and state it has, unless it is being deleted. Otherwise the client token, a digest of
-    /// operation and generation, keeps EC2 from making a second one. (Amazon EC2 API Reference, CreateVolume.)
+    /// A volume that was made before is found by its tags and returned with whatever settings it has, unless it is in
+    /// error or being deleted. Otherwise the client token, a digest of identity and generation, keeps EC2 from making
+    /// a second one; for hours it may give back a volume that is gone. (Amazon EC2 API Reference, CreateVolume.)
     ///
     /// - Parameters:
     ///   - settings: Zone, size and source.
-    ///   - operation: The id of the job.
+    ///   - operation: The id of the job; becomes the operation tag.
+    ///   - identity: What the client token is made of; the operation where it is left out.
     ///   - generation: Raise it to make another volume after the first turned out to be in error.
     ///   - tags: Tags of the new volume, besides the operation tag.
+    ///   - earlier: What a volume made by an earlier call has; the operation tag where it is left out.
     ///   - deadline: When to give up.
     /// - Returns: The new volume, or the one of an earlier call.
     /// - Throws: AWS's refusal, or that no answer came; the same call may then be made again.
     package func createVolume(
         _ settings: VolumeSettings,
         operation: String,
+        identity: String? = nil,
         generation: Int = 0,
         tags: Tags,
+        unless earlier: [Filter]? = nil,
         deadline: ContinuousClock.Instant = .inThirtySeconds
     ) async throws(AWSError) -> Volume {
+        let earlier = earlier ?? [.tag(Self.operationTag, operation)]
         var mismatch: AWSError?
         for generation in generation..<generation + 3 {
-            if let volume = try await self.volume(madeBy: operation, deadline: deadline) { return volume }
+            if let volume = try await self.oldestVolume(matching: earlier, deadline: deadline) {
+                return volume
+            }
             do throws(AWSError) {
                 return try await self.createVolumeOnce(
                     settings,
-                    token: "\(operation)/\(generation)".sha256Hex,
+                    token: "\(identity ?? operation)/\(generation)".sha256Hex,
                     tags: tags.merging([Self.operationTag: operation]) { $1 },
                     deadline: deadline
                 )
@@ -111,12 +118,12 @@ extension EC2Client {
         return !live.isEmpty
     }
 
-    private func volume(
-        madeBy operation: String,
+    private func oldestVolume(
+        matching filters: [Filter],
         deadline: ContinuousClock.Instant
     ) async throws(AWSError) -> Volume? {
-        try await self.describeVolumes(matching: [.tag(Self.operationTag, operation)], deadline: deadline)
-            .filter { $0.state != .deleting && $0.state != .deleted }
+        try await self.describeVolumes(matching: filters, deadline: deadline)
+            .filter { ![.deleting, .deleted, .error].contains($0.state) }
             .min { $0.createTime < $1.createTime }
     }
 

@@ -23,6 +23,9 @@ package struct JobContext: Sendable {
     /// Whether an earlier start was left without a fate: its last call may still be under way.
     package let followsUnsettledStart: Bool
 
+    /// How long the job has been snoozing, since the first time in a row.
+    package let waited: Duration
+
     /// When the handler is cancelled.
     ///
     /// Calls must end before it.
@@ -37,12 +40,14 @@ package struct JobContext: Sendable {
     package init(
         attempt: Int,
         followsUnsettledStart: Bool = false,
+        waited: Duration = .zero,
         deadline: ContinuousClock.Instant,
         isDryRun: Bool = false,
         logger: Logger,
     ) {
         self.attempt = attempt
         self.followsUnsettledStart = followsUnsettledStart
+        self.waited = waited
         self.deadline = deadline
         self.isDryRun = isDryRun
         self.logger = logger

@@ -229,6 +229,7 @@ extension JobRunner {
         return JobContext(
             attempt: claim?.attempt ?? 1,
             followsUnsettledStart: claim?.followsUnsettledStart ?? false,
+            waited: claim?.waited ?? .zero,
             deadline: .now.advanced(by: limit),
             isDryRun: self.settings.isDryRun,
             logger: logger

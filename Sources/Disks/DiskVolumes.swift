@@ -1,0 +1,92 @@
+import AWS
+import FoundationEssentials
+import Jobs
+import Postgres
+
+/// The volumes that belong to one disk: those that its row and their tags name, without quarantined ones.
+struct DiskVolumes: Sendable {
+    /// Those that hold data, or are about to.
+    let live: [Volume]
+
+    /// Those that never came to life.
+    let broken: [Volume]
+
+    /// The volume that the row names and EC2 does not know any more.
+    let missing: VolumeID?
+
+    private let recorded: VolumeID?
+
+    /// - Parameters:
+    ///   - volumes: What EC2 has that may be the disk's.
+    ///   - disk: The row.
+    ///   - others: Volumes that rows of other disks name, whatever their tags say.
+    init(_ volumes: [Volume], of disk: Disk, exceptThoseOf others: Set<VolumeID> = []) {
+        let own = volumes.filter { volume in
+            let isNamed = volume.diskName == disk.name && !others.contains(volume.id)
+            return (isNamed || volume.id == disk.volume) && !volume.isQuarantined
+        }
+        self.live = own.filter { $0.isSettled || $0.state == .creating }
+        self.broken = own.filter { $0.state == .error }
+        self.recorded = disk.volume
+        let isKnown = volumes.contains {
+            $0.id == disk.volume && $0.state != .deleting && $0.state != .deleted
+        }
+        self.missing = isKnown ? nil : disk.volume
+    }
+
+    init(
+        of disk: Disk,
+        in ec2: EC2Client,
+        _ database: PostgresPool,
+        deadline: ContinuousClock.Instant
+    ) async throws {
+        var volumes = try await ec2.describeVolumes(
+            matching: [.tag(DiskTag.user, disk.user)],
+            deadline: deadline
+        )
+        if let recorded = disk.volume, !volumes.contains(where: { $0.id == recorded }),
+            let volume = try await ec2.volume(recorded, deadline: deadline)
+        {
+            volumes.append(volume)
+        }
+        let others = try await database.run(
+            """
+            SELECT ebs_volume_id FROM disks
+            WHERE user_id = \(disk.user) AND disk_id <> \(disk.id) AND ebs_volume_id IS NOT NULL
+            """
+        )
+        let named = try others.rows.map { VolumeID(rawValue: try $0.read("ebs_volume_id")) }
+        self.init(volumes, of: disk, exceptThoseOf: Set(named))
+    }
+
+    enum Current: Sendable {
+        case none
+        case one(Volume)
+
+        /// Several could be it, and which holds the newest data is for the reconciliation or a person to decide.
+        case unclear
+    }
+
+    /// The one that holds the newest data: what the row names, or what was made for the reservation, or the only one.
+    func current(of reservation: ReservationID? = nil) -> Current {
+        if let volume = self.live.first(where: { $0.id == self.recorded }) { return .one(volume) }
+        let made = self.live.filter { $0.reservation == reservation?.description && reservation != nil }
+        if made.count == 1 { return .one(made[0]) }
+        switch self.live.count {
+        case 0: return .none
+        case 1: return .one(self.live[0])
+        default: return .unclear
+        }
+    }
+}
+
+extension Volume {
+    /// Why it is none of the disk's, whatever a row says; nil if it may well be.
+    func refusal(as disk: Disk) -> Reason? {
+        guard let owner = self.tags[DiskTag.user], owner != disk.user else { return nil }
+        return Reason(
+            "foreign-volume",
+            "volume \(self.id) belongs to \(owner) by its tags, and not to \(disk.user)"
+        )
+    }
+}

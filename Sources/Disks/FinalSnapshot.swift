@@ -1,0 +1,64 @@
+import AWS
+import FoundationEssentials
+import Jobs
+
+/// The snapshot that a job takes of a volume at rest, and waits for: one, unless it ends in error.
+struct FinalSnapshot: Sendable {
+    let ec2: EC2Client
+    let label: SnapshotLabel
+    let job: JobID
+    let context: JobContext
+
+    init(of label: SnapshotLabel, for job: Job<some Any>, in ec2: EC2Client) {
+        self.ec2 = ec2
+        self.label = label
+        self.job = job.id
+        self.context = job.context
+    }
+
+    /// How soon to look again, and how long a snapshot just begun may take to show up in the list.
+    static let patience: Duration = .seconds(15)
+
+    private static let mostFailures = 3
+
+    /// The snapshot when it is complete; until then the job comes back.
+    ///
+    /// `earlier` are all that the disk has, read in this try.
+    func completed(of volume: Volume, after earlier: DiskSnapshots) async throws -> Step<Snapshot> {
+        let own = self.own(of: volume, among: earlier)
+        if let snapshot = own.first(where: { $0.state == .completed }) { return .done(snapshot) }
+        if let snapshot = own.first(where: { $0.state != .error }) { return self.wait(for: snapshot) }
+        guard own.count < Self.mostFailures else {
+            let failed = own.map(\.id.rawValue).joined(separator: ", ")
+            let message =
+                "\(failed) of volume \(volume.id) ended in error, and nothing was deleted or freed; delete them and "
+                + "replay the job to have it tried again"
+            return .over(.rejected(Reason("snapshot-failed", message)))
+        }
+        guard !self.context.followsUnsettledStart else {
+            let message = "an earlier start may have begun a snapshot that does not show yet"
+            return .over(.snooze(Self.patience, Reason("start-unsettled", message)))
+        }
+        let snapshot = try await self.ec2.createSnapshot(
+            of: volume.id,
+            description: self.label.description,
+            operation: self.job.description,
+            tags: self.label.tags(),
+            deadline: self.context.deadline
+        )
+        return snapshot.state == .completed ? .done(snapshot) : self.wait(for: snapshot)
+    }
+
+    /// Those of this job, oldest first.
+    private func own(of volume: Volume, among snapshots: DiskSnapshots) -> [Snapshot] {
+        snapshots.all
+            .filter { $0.volumeID == volume.id && $0.tags[EC2Client.operationTag] == self.job.description }
+            .sorted { $0.isOlder(than: $1) }
+    }
+
+    private func wait(for snapshot: Snapshot) -> Step<Snapshot> {
+        let progress = snapshot.progress.isEmpty ? "" : " (\(snapshot.progress))"
+        let message = "snapshot \(snapshot.id) is not complete\(progress)"
+        return .over(.snooze(Self.patience, Reason("snapshot-pending", message)))
+    }
+}

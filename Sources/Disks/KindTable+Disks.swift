@@ -15,7 +15,7 @@ extension KindTable {
         s3: S3Client,
         kubernetes: KubernetesClient?,
         contentsBucket: String?,
-        reconcileDeadline: Duration = .seconds(240),
+        reconcileDeadline: Duration,
     ) {
         self.register(CreateDisk())
         self.register(CreateSnapshot(database: database, ec2: ec2))

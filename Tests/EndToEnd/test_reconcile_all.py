@@ -600,6 +600,20 @@ def test_permission_that_lacks_is_reported_once(on_aws, aws, cloud):
     assert aws.count("CreateTags") == 1
 
 
+def test_a_run_stops_in_time_and_the_next_one_goes_on(on_aws, aws, cloud):
+    """The listing takes so long that there is no time to tag; what only needs rows is done."""
+    volumes = [cloud.create_volume("alice", "home") for _ in range(2)]
+    on_aws.add_disk("alice", "home", ebs_volume_id=volumes[0], size_gb=10)
+    cloud.create_volume("alice", "new")
+    aws.hesitate("DescribeVolumes", seconds=4)
+    on_aws.start(GPUDEV_RECONCILE_DEADLINE="18")
+    data = reconcile(on_aws)
+    assert (data["is_partial"], data["created"], data["quarantined_volumes"], data["errors"]) == (True, 1, 0, 0)
+    assert not any(map(is_quarantined, volumes)) and writes(aws) == []
+    data = reconcile(on_aws)
+    assert (data["is_partial"], data["quarantined_volumes"]) == (False, 1)
+
+
 # Quarantine
 
 

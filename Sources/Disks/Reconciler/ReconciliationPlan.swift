@@ -76,8 +76,12 @@ struct ReconciliationPlan: Sendable {
 
 extension ReconciliationPlan {
     private mutating func indexRows() {
-        for row in self.inventory.rows where self.rows.updateValue(row, forKey: row.key) != nil {
-            self.complain("row-twice", "there are two rows for \(row.key)")
+        for row in self.inventory.rows {
+            if self.rows[row.key] == nil {
+                self.rows[row.key] = row
+            } else {
+                self.complain("row-twice", "there are two rows for \(row.key); the first one counts")
+            }
         }
     }
 
@@ -233,7 +237,7 @@ extension ReconciliationPlan {
     /// Rows whose volume is gone and that no other volume has been found for.
     private mutating func decideOrphans() {
         var freed: [RowChange] = []
-        let named = self.inventory.rows.filter { $0.volume != nil }
+        let named = self.rows.values.filter { $0.volume != nil }
         for row in named {
             guard let volume = row.volume, self.groups[row.key] == nil, !self.excluded.contains(row.key),
                 case .gone = self.presence(of: volume)

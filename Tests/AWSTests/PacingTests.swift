@@ -26,6 +26,21 @@ import Testing
         #expect(bucket.rate == 10)
     }
 
+    @Test func `an operation that is throttled does not slow down another, but for Route 53`() {
+        let pacing = Pacing(factor: 1)
+        func isFree(_ service: AWSService, _ name: String, _ rate: RateClass) -> Bool {
+            pacing.reserve(AWSOperation(service, name, .read, rate: rate), within: .zero) != nil
+        }
+        let volumes = AWSOperation(.ec2, "DescribeVolumes", .read, rate: .ec2Describe)
+        #expect(isFree(.ec2, "DescribeVolumes", .ec2Describe))
+        pacing.noteThrottling(of: volumes)
+        #expect(!isFree(.ec2, "DescribeVolumes", .ec2Describe))
+        #expect(isFree(.ec2, "DescribeSnapshots", .ec2Describe))
+        #expect(isFree(.route53, "GetChange", .route53))
+        pacing.noteThrottling(of: AWSOperation(.route53, "GetChange", .read, rate: .route53))
+        #expect(!isFree(.route53, "ListResourceRecordSets", .route53))
+    }
+
     @Test func `an account with another allowance is paced by that`() {
         let start = ContinuousClock.now
         var bucket = TokenBucket(.ec2Mutate, factor: 0.2, now: start)

@@ -124,7 +124,7 @@ import Testing
             </InvalidChangeBatch>
             """
         )
-        let faults = try await Faults([busy, refused])
+        let faults = try await Faults(Array(repeating: busy, count: 5) + [refused])
         let set = RecordSet(name: "a.example.org", type: .a, timeToLive: 60, values: ["192.0.2.1"])
         let error = try await self.error {
             try await Route53Client(faults.client).changeRecordSets([.create(set)], in: "Z1")
@@ -132,7 +132,7 @@ import Testing
         #expect(error.awsCode == "InvalidChangeBatch" && error.code == .invalid && !error.isRetryable)
         #expect(error.messages == ["first & worst", "second"])
         let paths = try await faults.peer.received().map(\.path)
-        #expect(paths == Array(repeating: "/prefix/2013-04-01/hostedzone/Z1/rrset/", count: 2))
+        #expect(paths == Array(repeating: "/prefix/2013-04-01/hostedzone/Z1/rrset/", count: 6))
     }
 
     @Test(arguments: [
@@ -219,6 +219,46 @@ import Testing
                 "20240229T235959Z", "20240301T005959Z",
             ]
         )
+    }
+
+    @Test func `a clock that is right again is believed again`() {
+        var state = RetryState(AWSOperation(.sts, "GetCallerIdentity", .read), RetryPolicy())
+        let refusal = AWSError(
+            code: .credentials,
+            operation: "x",
+            message: "",
+            awsCode: "SignatureDoesNotMatch"
+        )
+        let stale = ClockReading(skew: .seconds(1), assumed: .seconds(-1200))
+        #expect(state.next(after: refusal, stale) == .correctClock(.seconds(1)))
+        var other = RetryState(AWSOperation(.sts, "GetCallerIdentity", .read), RetryPolicy())
+        let right = ClockReading(skew: .seconds(-1200), assumed: .seconds(-1201))
+        #expect(other.next(after: refusal, right) == .giveUp)
+    }
+
+    @Test(arguments: [
+        (
+            "UnauthorizedOperation",
+            "ec2.CreateSnapshot accessDenied: said AWS (it needs ec2:CreateSnapshot, ec2:CreateTags)"
+        ),
+        ("OperationNotPermitted", "ec2.CreateSnapshot accessDenied: said AWS"),
+    ])
+    func `a refusal names the permissions that are needed, where that is the reason`(
+        word: String,
+        text: String
+    )
+        async throws
+    {
+        let faults = try await Faults([Faults.noSnapshots, Faults.ec2Error(word, status: 403)])
+        let error = try await self.error {
+            try await EC2Client(faults.client).createSnapshot(
+                of: "vol-1",
+                description: "",
+                operation: "1",
+                tags: [:]
+            )
+        }
+        #expect(error.description == "\(text) (\(word), status 403, request req-1)")
     }
 
     @Test func `expired keys are renewed once`() async throws {

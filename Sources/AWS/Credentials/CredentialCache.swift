@@ -11,6 +11,7 @@ final class CredentialCache: Sendable {
     private let provider: any CredentialProvider
     private let now: @Sendable () -> Date
     private let logger: Logger
+    private let waiting = WaitingCalls<AWSCredentials>()
     private let state = Mutex(CredentialState())
 
     init(_ provider: any CredentialProvider, now: @escaping @Sendable () -> Date, logger: Logger) {
@@ -41,7 +42,7 @@ final class CredentialCache: Sendable {
         _ deadline: ContinuousClock.Instant
     ) async throws(AWSError) -> AWSCredentials {
         do throws(AWSError) {
-            return try await self.outcome(deadline).get()
+            return try await self.outcome(deadline)
         } catch {
             guard error.code != .cancelled, let old, let end = old.expiration, end > self.now() else {
                 throw error
@@ -54,27 +55,17 @@ final class CredentialCache: Sendable {
         }
     }
 
-    /// The outcome of the renewal under way, or of a new one; cancellation and deadline end the wait alone.
+    /// The outcome of the renewal under way, or of a new one.
     ///
     /// The renewal belongs to all who wait, so it runs in a task of its own, with a deadline of its own, and
     /// outlives the first of them.
-    private func outcome(_ deadline: ContinuousClock.Instant) async -> Result<AWSCredentials, AWSError> {
-        let id = self.state.withLock { $0.newWaiter() }
-        let alarm = Task {
-            try await Task.sleep(until: deadline, clock: .continuous)
-            self.giveUp(id, .deadlineExceeded, "no credentials came in time")
-        }
-        defer { alarm.cancel() }
-        return await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                let isFirst = self.state.withLock { $0.wait(id, continuation) }
-                if isFirst { Task { self.finish(with: await self.ask()) } }
-                // Either may have come before there was anybody to tell.
-                if Task.isCancelled { self.giveUp(id, .cancelled, "the task was cancelled") }
-                if deadline.remaining <= .zero { self.giveUp(id, .deadlineExceeded, "no time was left") }
-            }
-        } onCancel: {
-            self.giveUp(id, .cancelled, "the task was cancelled")
+    private func outcome(_ deadline: ContinuousClock.Instant) async throws(AWSError) -> AWSCredentials {
+        try await self.waiting.outcome(of: "aws.credentials", deadline: deadline) { number in
+            let isFirst = self.state.withLock { $0.wait(number) }
+            if isFirst { Task { self.finish(with: await self.ask()) } }
+        } abandon: { number, error in
+            self.state.withLock { $0.remove(number) }
+            return error
         }
     }
 
@@ -90,13 +81,8 @@ final class CredentialCache: Sendable {
     }
 
     private func finish(with result: Result<AWSCredentials, AWSError>) {
-        for waiter in self.state.withLock({ $0.finish(with: result) }) { waiter.resume(returning: result) }
-    }
-
-    private func giveUp(_ id: UInt64, _ code: AWSError.Code, _ message: String) {
-        let waiter = self.state.withLock { $0.remove(id) }
-        waiter?.resume(
-            returning: .failure(AWSError(code: code, operation: "aws.credentials", message: message))
-        )
+        for number in self.state.withLock({ $0.finish(with: result) }) {
+            self.waiting.finish(number, with: result)
+        }
     }
 }

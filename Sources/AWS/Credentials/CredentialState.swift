@@ -2,8 +2,6 @@ import FoundationEssentials
 
 /// What a cache of credentials knows and who waits for it: decisions only, no calls.
 struct CredentialState {
-    typealias Waiter = CheckedContinuation<Result<AWSCredentials, AWSError>, Never>
-
     enum Need {
         /// The known keys will do.
         case none(AWSCredentials)
@@ -14,8 +12,7 @@ struct CredentialState {
     private var known: AWSCredentials?
     private var nextAdvisoryRenewal = Date.distantPast
     private var isRenewing = false
-    private var waiters: [UInt64: Waiter] = [:]
-    private var lastWaiter: UInt64 = 0
+    private var waiters: Set<Int> = []
 
     /// What a caller needs.
     ///
@@ -38,28 +35,23 @@ struct CredentialState {
         if refused == self.known { self.known = nil }
     }
 
-    mutating func newWaiter() -> UInt64 {
-        self.lastWaiter += 1
-        return self.lastWaiter
-    }
-
     /// Adds a waiter; true if it is the one to start a renewal.
-    mutating func wait(_ id: UInt64, _ waiter: Waiter) -> Bool {
-        self.waiters[id] = waiter
+    mutating func wait(_ number: Int) -> Bool {
+        self.waiters.insert(number)
         defer { self.isRenewing = true }
         return !self.isRenewing
     }
 
-    mutating func remove(_ id: UInt64) -> Waiter? { self.waiters.removeValue(forKey: id) }
+    mutating func remove(_ number: Int) { self.waiters.remove(number) }
 
     /// Notes the outcome of a renewal; returns those to tell.
-    mutating func finish(with result: Result<AWSCredentials, AWSError>) -> [Waiter] {
+    mutating func finish(with result: Result<AWSCredentials, AWSError>) -> Set<Int> {
         self.isRenewing = false
         if case .success(let credentials) = result {
             self.known = credentials
             self.nextAdvisoryRenewal = .distantPast
         }
         defer { self.waiters.removeAll() }
-        return Array(self.waiters.values)
+        return self.waiters
     }
 }

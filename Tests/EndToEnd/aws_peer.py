@@ -8,7 +8,7 @@ Where nothing is said, all goes well and at once. What a test says reads like a 
     aws.snapshots.protect(snapshot)               InvalidSnapshot.InUse
     aws.volumes.hold(), .finish(volume, "error")  the same for volumes that are being made
     aws.volumes.hold_detaching(), .detach(volume) and for those that come off
-    aws.volumes.hide_new(seconds=2)               eventual consistency
+    aws.volumes.hide_new(seconds=2)               eventual consistency, as aws.snapshots.hide_new
     aws.pages.hold_at_most(2)                     lists come in small pages ...
     aws.pages.begin_empty(2)                      ... of which the first two are empty
     aws.routes.keep_groups_in_use(times=2)        ResourceInUse
@@ -37,6 +37,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+import aws_bounds
 import boto3
 from aws_call import Call, Refusal
 from aws_keys import Clock, Keys, Permissions
@@ -160,6 +161,7 @@ class AWSPeer(AWSProxy):
                     return call.throttled()
                 self.keys.check(call)
                 self.permissions.check(call)
+                aws_bounds.check(call)
                 return self._own.get(call.action, self.pass_on)(call)
         except Refusal as refusal:
             return call.refused(refusal.code, refusal.message, refusal.status)

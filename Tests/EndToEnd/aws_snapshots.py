@@ -19,6 +19,8 @@ class Snapshots:
         self._states: dict[str, str] = {}
         self._volumes: dict[str, str] = {}
         self._protected: set[str] = set()
+        self._shown_at: dict[str, float] = {}
+        self._hiding = 0.0
 
     # What a test says
 
@@ -40,6 +42,10 @@ class Snapshots:
         """Completes all that are pending; from now on snapshots complete at once."""
         self._seconds = 0
         self.finish()
+
+    def hide_new(self, seconds: float) -> None:
+        """From now on a snapshot that is begun is not listed for so long, as eventual consistency allows."""
+        self._hiding = seconds
 
     def protect(self, snapshot: str) -> None:
         """Makes an image need the snapshot, which can then not be deleted."""
@@ -70,6 +76,7 @@ class Snapshots:
         snapshot = root.findtext("snapshotId")
         self._volumes[snapshot] = volume
         self._ends[snapshot] = float("inf") if self._seconds is None else time.monotonic() + self._seconds
+        self._shown_at[snapshot] = time.monotonic() + self._hiding
         # Even one that takes no time is not complete when CreateSnapshot returns.
         put(root, "status", "pending")
         put(root, "progress", "0%")
@@ -77,6 +84,9 @@ class Snapshots:
 
     def describe(self, call: Call) -> Answer:
         wanted = call.filters().get("status")
+        for each in call.values("SnapshotId"):
+            if self._is_hidden(each):
+                raise Refusal("InvalidSnapshot.NotFound", f"The snapshot '{each}' does not exist.")
         answer = self._peer.pages.all_of(call, "status")
         if answer.status != 200:
             return answer
@@ -84,11 +94,14 @@ class Snapshots:
         listed = root.find("snapshotSet")
         for item in list(listed if listed is not None else ()):
             state = self.state(item.findtext("snapshotId"))
-            if wanted and state not in wanted:
+            if wanted and state not in wanted or self._is_hidden(item.findtext("snapshotId")):
                 listed.remove(item)
             put(item, "status", state)
             put(item, "progress", "7%" if state == "pending" else "100%")
         return self._peer.pages.cut(call, answer, root, "snapshotSet")
+
+    def _is_hidden(self, snapshot: str) -> bool:
+        return time.monotonic() < self._shown_at.get(snapshot, 0)
 
     def delete(self, call: Call) -> Answer:
         snapshot = call.parameters.get("SnapshotId", "")

@@ -124,8 +124,8 @@ def test_many_look_ups_at_once_share_calls_and_an_unknown_volume_spoils_none(on_
     volumes = [cloud.create_volume("alice", f"d{number}") for number in range(30)]
     aws.hesitate("DescribeVolumes", seconds=0.3, times=1000)
     on_aws.start()
-    jobs = [
-        on_aws.publish("disk.reconcile-volume", {"volume_id": volume}) for volume in [*volumes, "vol-0123456789abcdef0"]]
+    asked = [*volumes, "vol-0123456789abcdef0"]
+    jobs = [on_aws.publish("disk.reconcile-volume", {"volume_id": volume}) for volume in asked]
     invariants.check(on_aws, jobs)
     outcomes = {event["data"]["volume_id"]: event["data"]["outcome"] for event in on_aws.events()}
     assert outcomes == dict.fromkeys(volumes, "created") | {"vol-0123456789abcdef0": "ignored"}

@@ -93,6 +93,15 @@ def test_a_volume_needs_a_snapshot_that_is_complete_and_not_larger(aws, ec2, vol
     assert ec2.create_volume(**restore)["Size"] == 10
 
 
+def test_a_new_snapshot_may_not_be_listed_at_first(aws, ec2, volume):
+    aws.snapshots.hide_new(seconds=0.5)
+    snapshot = ec2.create_snapshot(VolumeId=volume)["SnapshotId"]
+    assert code_of(ec2.describe_snapshots, SnapshotIds=[snapshot]) == "InvalidSnapshot.NotFound"
+    by_volume = {"Filters": [{"Name": "volume-id", "Values": [volume]}]}
+    assert ec2.describe_snapshots(**by_volume)["Snapshots"] == []
+    eventually("it is listed", lambda: ec2.describe_snapshots(**by_volume)["Snapshots"], 3)
+
+
 # Volumes
 
 
@@ -180,6 +189,25 @@ def test_pages_may_be_small_and_empty(aws, ec2):
     assert sizes[:3] == [0, 0, 2] and max(sizes) == 2
     assert all(page.get("NextToken") for page in pages[:-1])
     assert {each["VolumeId"] for page in pages for each in page["Volumes"]} >= made
+
+
+# Bounds
+
+
+def test_tags_and_filters_have_their_bounds(cloud, client, ec2, volume):
+    def tag(key: str, value: str) -> str:
+        return code_of(ec2.create_tags, Resources=[volume], Tags=[{"Key": key, "Value": value}])
+
+    assert tag("k", "v" * 257) == tag("k" * 128, "v") == tag("aws:k", "v") == "InvalidParameterValue"
+    many = [{"Key": f"k{number}", "Value": ""} for number in range(51)]
+    assert code_of(ec2.create_tags, Resources=[volume], Tags=many) == "TagLimitExceeded"
+    ec2.create_tags(Resources=[volume], Tags=[{"Key": "k" * 127, "Value": "ä *?\\" * 50}])
+    filters = [{"Name": "volume-id", "Values": [f"vol-{number}" for number in range(201)]}]
+    assert code_of(ec2.describe_volumes, Filters=filters) == "FilterLimitExceeded"
+    balancing = client("elbv2")
+    group = {"Name": "group", "Protocol": "HTTP", "Port": 80, "VpcId": cloud.vpc}
+    assert code_of(
+        balancing.create_target_group, Tags=[{"Key": "k", "Value": "a*b"}], **group) == "ValidationError"
 
 
 # Faults

@@ -41,6 +41,15 @@ import Testing
         #expect(!isFree(.route53, "ListResourceRecordSets", .route53))
     }
 
+    @Test func `a clock that is wrong for one host is wrong for those that have not told, too`() {
+        let pacing = Pacing(factor: 1)
+        #expect(pacing.clockOffset(of: "ec2") == .zero)
+        pacing.setClockOffset(of: "ec2", to: .seconds(1200))
+        #expect(pacing.clockOffset(of: "sts") == .seconds(1200))
+        pacing.setClockOffset(of: "sts", to: .seconds(600))
+        #expect(pacing.clockOffset(of: "ec2") == .seconds(1200))
+    }
+
     @Test func `an account with another allowance is paced by that`() {
         let start = ContinuousClock.now
         var bucket = TokenBucket(.ec2Mutate, factor: 0.2, now: start)

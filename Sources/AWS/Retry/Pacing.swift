@@ -6,6 +6,7 @@ final class Pacing: Sendable {
         var buckets: [String: TokenBucket] = [:]
         var budgets: [String: RetryBudget] = [:]
         var offsets: [String: Duration] = [:]
+        var lastOffset = Duration.zero
     }
 
     private let state = Mutex(State())
@@ -40,10 +41,18 @@ final class Pacing: Sendable {
     }
 
     /// How far the clock of a host is ahead of ours.
-    func clockOffset(of host: String) -> Duration { self.state.withLock { $0.offsets[host] ?? .zero } }
+    ///
+    /// A host that has not told is taken to agree with the last one that did, since it is our clock that is wrong:
+    /// nobody would tell of a presigned URL.
+    func clockOffset(of host: String) -> Duration {
+        self.state.withLock { $0.offsets[host] ?? $0.lastOffset }
+    }
 
     func setClockOffset(of host: String, to offset: Duration) {
-        self.state.withLock { $0.offsets[host] = offset }
+        self.state.withLock { state in
+            state.offsets[host] = offset
+            state.lastOffset = offset
+        }
     }
 }
 

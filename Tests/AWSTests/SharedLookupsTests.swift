@@ -90,6 +90,10 @@ import Testing
             _ = try await self.item("vol-2", lookups, server, deadline: .in(.milliseconds(1)))
         }
         #expect(hasty?.code == .deadlineExceeded && hasty?.operation == "ec2.X")
+        let late = await #expect(throws: AWSError.self) {
+            _ = try await self.item("vol-2", lookups, server, deadline: .now)
+        }
+        #expect(late?.code == .deadlineExceeded)
         let cancelled = Task { try await self.item("vol-3", lookups, server) }
         cancelled.cancel()
         let error = await #expect(throws: AWSError.self) { _ = try await cancelled.value }

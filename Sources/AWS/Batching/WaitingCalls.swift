@@ -41,8 +41,9 @@ final class WaitingCalls<Output: Sendable>: Sendable {
             await withCheckedContinuation { continuation in
                 self.state.withLock { $0.continuations[number] = continuation }
                 begin(number)
-                // It may have come before there was anybody to tell.
+                // Either may have come before there was anybody to tell.
                 if Task.isCancelled { giveUp(.cancelled, "the task was cancelled") }
+                if deadline.remaining <= .zero { giveUp(.deadlineExceeded, "no time was left") }
             }
         } onCancel: {
             giveUp(.cancelled, "the task was cancelled")

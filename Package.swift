@@ -73,11 +73,16 @@ let package = Package(
             dependencies: ["AWS", "Jobs", "Kubernetes", "Postgres", log],
             swiftSettings: memorySafe
         ),
+        .target(
+            name: "Capacity",
+            dependencies: ["AWS", "Jobs", "Kubernetes", "Postgres"],
+            swiftSettings: memorySafe
+        ),
         .executableTarget(
             name: "GPUDevWorker",
             dependencies: [
-                "AWS", "Disks", "EventLoops", "HTTP", "Jobs", "Kubernetes", "Postgres", "RabbitMQ",
-                "Reservations", arguments, configuration, lifecycle, log, signals,
+                "AWS", "Capacity", "Disks", "EventLoops", "HTTP", "Jobs", "Kubernetes", "Postgres",
+                "RabbitMQ", "Reservations", arguments, configuration, lifecycle, log, signals,
             ],
             exclude: ["Schemas/asyncapi.yaml", "Schemas/events"],
             resources: schemas,
@@ -137,6 +142,16 @@ let package = Package(
             dependencies: ["AWS", "Fuzzing", "HTTP", "HTTPPeers", crypto, log],
             exclude: ["Peers"],
             swiftSettings: settings,
+        ),
+        .testTarget(
+            name: "KubernetesTests",
+            dependencies: ["Fuzzing", "HTTP", "HTTPPeers", "Kubernetes", log],
+            swiftSettings: settings,
+        ),
+        .testTarget(
+            name: "CapacityTests",
+            dependencies: ["AWS", "Capacity", "Kubernetes"],
+            swiftSettings: settings
         ),
         .testTarget(name: "EventLoopsTests", dependencies: ["EventLoops"], swiftSettings: settings),
     ],

@@ -1,5 +1,6 @@
 import AWS
 import ArgumentParser
+import Capacity
 import Disks
 import EventLoops
 import FoundationEssentials
@@ -23,18 +24,19 @@ struct Run: AsyncParsableCommand {
     func run() async throws {
         // A log that nobody reads any more is no reason to stop working.
         signal(SIGPIPE, SIG_IGN)
-        let (database, broker, topology, aws, worker, dns, routes, cluster, bucket, logs) = try await Settings.load(
-            { $0.database() },
-            { $0.broker() },
-            { $0.topology() },
-            { $0.aws() },
-            { $0.worker() },
-            { $0.dns() },
-            { $0.routes() },
-            { $0.kubernetes() },
-            { $0.contentsBucket() },
-            { $0.logs() }
-        )
+        let (database, broker, topology, aws, worker, dns, routes, cluster, bucket, logs) =
+            try await Settings.load(
+                { $0.database() },
+                { $0.broker() },
+                { $0.topology() },
+                { $0.aws() },
+                { $0.worker() },
+                { $0.dns() },
+                { $0.routes() },
+                { $0.kubernetes() },
+                { $0.contentsBucket() },
+                { $0.logs() }
+            )
         let logger = logs.logger()
         let jobLoop = EventLoop(name: "jobs", lateness: Self.lateness(of: "jobs", logger))
         let relayLoop = EventLoop(name: "relay", lateness: Self.lateness(of: "relay", logger))
@@ -59,6 +61,12 @@ struct Run: AsyncParsableCommand {
             kubernetes: kubernetes,
             dns: dns,
             routes: routes
+        )
+        kinds.registerCapacityKinds(
+            database: pool,
+            scaling: AutoScalingClient(client),
+            kubernetes: kubernetes,
+            updater: worker.name
         )
         #if DEBUG
             let olderThan = ProcessInfo.processInfo.environment["GPUDEV_OLDER_THAN"] ?? ""

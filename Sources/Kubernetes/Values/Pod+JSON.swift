@@ -2,6 +2,7 @@ extension Pod: Decodable {
     private struct Document: Decodable {
         struct Specification: Decodable {
             let nodeName: String?
+            let nodeSelector: [String: String]?
             let containers: [Container]
             let initContainers: [Container]?
             let overhead: Resources?
@@ -30,6 +31,7 @@ extension Pod: Decodable {
         self.createTime = metadata.creationTimestamp?.date
         self.deletionTime = metadata.deletionTimestamp?.date
         self.nodeName = specification.nodeName.flatMap { $0.isEmpty ? nil : $0 }
+        self.nodeSelector = specification.nodeSelector ?? [:]
         self.containers = specification.containers
         self.initContainers = specification.initContainers ?? []
         self.overhead = specification.overhead ?? [:]

@@ -22,6 +22,8 @@ package struct Pod: Sendable, Hashable {
     package var phase = Phase.running
     /// Where it runs; nil as long as it waits for a node.
     package var nodeName: String?
+    /// Labels that its node must have.
+    package var nodeSelector: [String: String] = [:]
     package var conditions: [Condition] = []
     package var containers: [Container] = []
     package var initContainers: [Container] = []

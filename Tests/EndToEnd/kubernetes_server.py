@@ -707,7 +707,8 @@ def as_bytes(content: str | bytes) -> bytes:
 def serve_commands() -> None:
     """Takes orders by line; `get` reads an attribute, and all else is a method."""
     server = KubernetesServer()
-    print(json.dumps({"url": server.url, "token": server.token, "authority": server.authority.pem.decode()}), flush=True)
+    greeting = {"url": server.url, "token": server.token, "authority": server.authority.pem.decode()}
+    print(json.dumps(greeting), flush=True)
     for line in sys.stdin:
         name, arguments = json.loads(line)
         if name == "get":

@@ -97,7 +97,7 @@ def sources(*folders: str) -> str:
 
 def longest_deadline(settings: dict[str, str]) -> float:
     """Of the worker's default and of the kinds that have one of their own."""
-    own = re.findall(r"var deadline: Duration\? (?:= |\{ )\.seconds\(([0-9]+)\)", sources("Disks", "Reservations"))
+    own = re.findall(r"var deadline: Duration\? (?:= |\{ )\.seconds\(([0-9]+)\)", sources("Capacity", "Disks", "Reservations"))
     return max([seconds(settings["WORKER_DEADLINE"]), *map(float, own)])
 
 

@@ -107,7 +107,7 @@ let package = Package(
         ),
         .testTarget(
             name: "ReservationsTests",
-            dependencies: ["AWS", "Fuzzing", "Jobs", "Reservations"],
+            dependencies: ["AWS", "Fuzzing", "Jobs", "Kubernetes", "Reservations"],
             swiftSettings: settings
         ),
         .testTarget(

@@ -9,7 +9,9 @@ extension KindTable {
         database: PostgresPool,
         route53: Route53Client,
         loadBalancing: ELBv2Client,
+        s3: S3Client,
         kubernetes: KubernetesClient?,
+        contentsBucket: String?,
         dns: DNSSettings?,
         routes: RouteSettings?,
     ) {
@@ -17,5 +19,24 @@ extension KindTable {
         self.register(UnmapDNS(database: database, route53: route53, settings: dns))
         self.register(CreateTargetGroup(database: database, loadBalancing: loadBalancing, settings: routes))
         self.register(DeleteTargetGroup(database: database, loadBalancing: loadBalancing, settings: routes))
+        self.register(
+            TearDown(
+                database: database,
+                route53: route53,
+                loadBalancing: loadBalancing,
+                kubernetes: kubernetes,
+                contents: contentsBucket.map { ContentsStore(s3: s3, bucket: $0) },
+                dns: dns,
+                routes: routes
+            )
+        )
+        self.register(
+            Sweep(
+                database: database,
+                loadBalancing: loadBalancing,
+                kubernetes: kubernetes,
+                routes: routes
+            )
+        )
     }
 }

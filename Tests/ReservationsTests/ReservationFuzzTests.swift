@@ -29,6 +29,25 @@ import Testing
                 try hold(1...253 ~= payload.pod.description.utf8.count, "the pod's length")
                 _ = payload.expiry.rfc3339
             }
+            try Self.reading {
+                let payload = try decodePayload(TearDown.Payload.self, from: bytes)
+                try hold(1...255 ~= payload.reservation.description.utf8.count, "the reservation's length")
+                try hold((payload.reason?.text.unicodeScalars.count ?? 0) <= 1024, "the reason's length")
+            }
+            try Self.reading { _ = try decodePayload(RemovalPayload.self, from: bytes) }
+            try Self.reading { _ = try decodePayload(Sweep.Payload.self, from: bytes) }
+        }
+    }
+
+    @Test func `a history of any kind is read`() throws {
+        let samples = [
+            #"[{"status": "preparing", "timestamp": "2025-01-02T03:04:05Z"}, {"status": "active", "timestamp": 1e9}]"#,
+            #"[{"container": "gpu-dev", "restart_count": 3}, 7, null, [], "text"]"#,
+        ]
+        try Fuzzer("histories", texts: samples, words: Self.words).run { bytes in
+            let history = StatusHistory(String(decoding: bytes, as: UTF8.self))
+            _ = history.time(of: .preparing)
+            _ = history.hasNoted("gpu-dev", restarts: 3)
         }
     }
 

@@ -25,7 +25,7 @@ import Testing
         let reservation = try #require(ReservationID(wire: id))
         for name in TargetGroupNames(reservation) {
             #expect(name.utf8.count <= 32)
-            #expect(name.wholeMatch(of: /jupyter(-[A-Za-z0-9]+)+/) != nil)
+            #expect(name.wholeMatch(of: /jupyter-[A-Za-z0-9-]*[A-Za-z0-9]/) != nil)
         }
     }
 

@@ -55,4 +55,15 @@ package struct JobContext: Sendable {
 
     /// What is left until the deadline; never negative.
     package var remaining: Duration { max(.zero, ContinuousClock.now.duration(to: self.deadline)) }
+
+    /// The same with half of the time that is left, for a step that must leave some to those after it.
+    package var halved: JobContext {
+        JobContext(
+            attempt: self.attempt,
+            followsUnsettledStart: self.followsUnsettledStart,
+            deadline: .now + self.remaining / 2,
+            isDryRun: self.isDryRun,
+            logger: self.logger
+        )
+    }
 }

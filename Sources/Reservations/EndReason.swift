@@ -1,0 +1,13 @@
+import Jobs
+
+/// Why a reservation ends, for people.
+struct EndReason: Sendable, PayloadValue {
+    static let requirement = "text of at most 1024 characters"
+
+    let text: String
+
+    init?(wire: String) {
+        guard wire.unicodeScalars.count <= 1024 else { return nil }
+        self.text = wire
+    }
+}

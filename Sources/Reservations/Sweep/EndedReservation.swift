@@ -1,0 +1,43 @@
+import Jobs
+import Postgres
+
+/// A reservation that has ended and has left something behind: a name, a route, a pod or a held disk.
+struct EndedReservation: Sendable {
+    let id: ReservationID
+    let end: ReservationEnd
+    let hasName: Bool
+
+    /// All of them that nobody is at now, oldest first.
+    ///
+    /// A disk whose release has died is a person's matter: its data may not be safe. `pods` are the names of those in
+    /// the cluster which no live reservation has.
+    static func all(withPods pods: [String], in database: PostgresPool) async throws -> [EndedReservation] {
+        try await database.run(
+            """
+            WITH remains AS (
+                SELECT reservation_id, true AS is_name FROM domain_mappings
+                UNION ALL SELECT reservation_id, false FROM alb_target_groups
+                UNION ALL SELECT reservation_id, false FROM disks d JOIN reservations e USING (reservation_id)
+                    WHERE d.in_use AND NOT EXISTS (
+                        SELECT FROM job_ledger l
+                        WHERE l.kind = 'disk.release' AND l.exclusive_key = 'disk:' || d.user_id || '/' || d.disk_name
+                            AND (l.state IN ('running', 'waiting')
+                                OR l.state = 'dead' AND l.finished_at > e.reservation_ended))
+                UNION ALL SELECT reservation_id, false FROM reservations
+                    WHERE coalesce(pod_name, 'gpu-dev-' || left(reservation_id, 8)) = ANY(\(pods)::text[])
+            )
+            SELECT reservation_id, r.status, bool_or(is_name) AS has_name
+            FROM remains JOIN reservations r USING (reservation_id)
+            WHERE r.status = ANY(\(ReservationStatus.ended.texts)::text[])
+                AND NOT EXISTS (SELECT FROM job_ledger l WHERE l.state IN ('running', 'waiting')
+                    AND l.exclusive_key = 'reservation:' || reservation_id)
+            GROUP BY reservation_id, r.status, r.created_at ORDER BY r.created_at, reservation_id
+            """
+        ).rows.compactMap { row in
+            guard let id = ReservationID(wire: try row.read("reservation_id")),
+                let end = ReservationEnd(rawValue: try row.read("status"))
+            else { return nil }
+            return EndedReservation(id: id, end: end, hasName: try row.read("has_name"))
+        }
+    }
+}

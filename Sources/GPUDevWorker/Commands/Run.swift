@@ -58,7 +58,9 @@ struct Run: AsyncParsableCommand {
             database: pool,
             route53: Route53Client(client),
             loadBalancing: ELBv2Client(client),
+            s3: S3Client(client),
             kubernetes: kubernetes,
+            contentsBucket: bucket,
             dns: dns,
             routes: routes
         )

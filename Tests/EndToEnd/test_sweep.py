@@ -1,0 +1,405 @@
+"""The sweep: who must end ends, who is over is cleared away, and nobody ends for what could not be read."""
+
+import datetime
+import json
+import math
+import uuid
+
+import boto3
+import pika
+import pytest
+from system import eventually
+
+KIND = "reservation.sweep"
+FOUND = (
+    "warned", "expired", "failed", "stale_cancelled", "oom_detected", "resumed", "orphaned_routes", "orphaned_names",
+    "without_expiry", "unreadable")
+
+
+def ago(**interval: float) -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC) - datetime.timedelta(**interval)
+
+
+def left(**interval: float) -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC) + datetime.timedelta(**interval)
+
+
+@pytest.fixture
+def orders(system):
+    """The jobs that were enqueued so far but for the sweeps: kind, id and payload of each, once."""
+    queue = f"{system.prefix}.orders"
+    system.channel.queue_declare(queue, durable=True)
+    system.channel.queue_bind(queue, f"{system.prefix}.jobs", "#")
+    seen: dict[str, tuple[str, str, dict]] = {}
+
+    def read(*kinds: str) -> list[tuple[str, str, dict]]:
+        eventually("the outbox is empty", lambda: not system.rows(
+            "SELECT FROM outbox WHERE destination = 'jobs' AND available_at <= now()"))
+        while True:
+            method, properties, body = system.channel.basic_get(queue, auto_ack=True)
+            if not method:
+                return [order for order in seen.values() if order[0] != KIND and (not kinds or order[0] in kinds)]
+            seen.setdefault(properties.message_id, (properties.type, properties.message_id, json.loads(body)))
+
+    yield read
+    with pika.BlockingConnection(pika.URLParameters(system.environment["AMQP_URL"])) as connection:
+        connection.channel().queue_delete(queue)
+
+
+@pytest.fixture
+def cluster(system, kubernetes):
+    """A cluster that the worker knows, with one node."""
+    system.environment |= kubernetes.settings() | {"WORKER_QUEUES": "reservations"}
+    kubernetes.add_node("node-1")
+    return kubernetes
+
+
+@pytest.fixture
+def resting(system):
+    """Only sweeps are done; what they enqueue waits to be looked at."""
+    system.environment["GPUDEV_OLDER_THAN"] = "reservation.tear-down,reservation.delete-target-group"
+    system.environment["WORKER_UNKNOWN_KIND_WAIT"] = "10m"
+    return system
+
+
+def add(system, cluster=None, status: str = "active", pod: bool = True, **columns) -> str:
+    """A reservation, active for an hour and for some more hours, with its pod."""
+    reservation = str(uuid.uuid4())
+    if status == "active":
+        columns = {"launched_at": ago(hours=1), "expires_at": left(hours=5)} | columns
+    system.add_reservation(reservation, status, **columns)
+    if cluster and pod:
+        cluster.add_pod(f"gpu-dev-{reservation[:8]}", node="node-1")
+    return reservation
+
+
+def sweep(system, **payload) -> dict:
+    """Runs one sweep and returns what its event tells."""
+    job = system.publish(KIND, payload)
+    event = system.event(job)
+    assert event["type"] == f"{KIND}.completed", event
+    assert event["subject"] == "reservations"
+    return event["data"]
+
+
+def found(told: dict) -> dict:
+    """What is not zero of what was found."""
+    return {name: told[name] for name in FOUND if told[name] != 0}
+
+
+def ended(orders) -> dict[str, str]:
+    """The reservations that are to be torn down, with their states."""
+    return {payload["reservation_id"]: payload["status"] for _, _, payload in orders("reservation.tear-down")}
+
+
+def row(system, reservation: str, columns: str) -> tuple:
+    return system.rows(f"SELECT {columns} FROM reservations WHERE reservation_id = %s", reservation)[0]
+
+
+def test_who_is_over_ends_with_the_sweeps_own_transaction(resting, cluster, orders):
+    over = add(resting, cluster, pod=False, expires_at=ago(seconds=125))
+    grace = add(resting, cluster, expires_at=ago(seconds=90))
+    unprepared = add(resting, status="preparing", created_at=ago(seconds=3605))
+    preparing = add(resting, status="preparing", created_at=ago(seconds=3500))
+    stale = [add(resting, status=status, created_at=ago(hours=48, seconds=5)) for status in ("queued", "pending")]
+    waiting = add(resting, status="queued", created_at=ago(hours=47))
+    live = add(resting, cluster)
+    resting.start()
+    told = sweep(resting)
+    assert found(told) == {"expired": 1, "failed": 1, "stale_cancelled": 2}
+    assert told["reservations"] == 8 and told["dry_run"] is False
+    assert ended(orders) == {over: "expired", unprepared: "failed"} | dict.fromkeys(stale, "cancelled")
+    assert row(resting, over, "status, reservation_ended IS NOT NULL, failed_at") == ("expired", True, None)
+    assert row(resting, unprepared, "status, failed_at IS NOT NULL, failure_reason") == (
+        "failed", True, "it was not ready after an hour of preparation")
+    assert row(resting, stale[0], "status, cancelled_at IS NOT NULL") == ("cancelled", True)
+    assert [row(resting, id, "status")[0] for id in (grace, preparing, waiting, live)] == [
+        "active", "preparing", "queued", "active"]
+    # All that had to end has ended: a second sweep finds nothing more.
+    assert found(sweep(resting)) == {}
+    assert len(orders("reservation.tear-down")) == 4
+
+
+@pytest.mark.parametrize("failure", [500, 403, 429, 0, "a page of some server on the way"])
+def test_nobody_ends_because_the_pods_could_not_be_read(resting, cluster, orders, failure):
+    lost = [add(resting, cluster, pod=False) for _ in range(3)]
+    over = add(resting, cluster, expires_at=ago(hours=1))
+    if isinstance(failure, str):
+        cluster.fail(r"/pods", 404, body=f"<html>{failure}</html>", times=10**6)
+    else:
+        cluster.fail(r"/pods", failure, "InternalError", times=10**6)
+    resting.start()
+    assert found(sweep(resting)) == {"expired": 1, "unreadable": 3}
+    assert ended(orders) == {over: "expired"}
+    assert [row(resting, id, "status") for id in lost] == [("active",)] * 3
+
+
+def test_a_pod_that_a_second_look_cannot_find_out_about_is_not_gone(resting, cluster, orders):
+    add(resting, cluster, pod=False)
+    cluster.fail(r"/pods/", 500, "InternalError", times=10**6)
+    resting.start()
+    assert found(sweep(resting)) == {"unreadable": 1}
+    assert ended(orders) == {}
+
+
+def test_who_has_lost_the_pod_ends_after_ten_minutes(resting, cluster, orders):
+    lost = add(resting, cluster, pod=False, launched_at=ago(minutes=11))
+    add(resting, cluster, pod=False, launched_at=ago(minutes=9))
+    for _ in range(20):
+        add(resting, cluster)
+    resting.start()
+    assert found(sweep(resting)) == {"expired": 1}
+    assert ended(orders) == {lost: "expired"}
+    # One list of all pods, and one look at the only pod that is not in it.
+    assert cluster.count(r"/pods\?") == 1 and cluster.count(r"/pods/") == 1
+
+
+def test_an_extension_under_the_sweeps_hands_is_respected(resting, proxy, cluster, orders):
+    resting.environment["AWS_ENDPOINT_URL"] = proxy.url
+    extended, over = (add(resting, cluster, expires_at=ago(minutes=5)) for _ in range(2))
+
+    def extend(_: int) -> None:
+        resting.rows("UPDATE reservations SET expires_at = %s WHERE reservation_id = %s", left(hours=2), extended)
+
+    proxy.before("DescribeTargetGroups", extend)
+    resting.start()
+    sweep(resting)
+    assert ended(orders) == {over: "expired"}
+    assert row(resting, extended, "status, reservation_ended") == ("active", None)
+
+
+def test_each_is_warned_once_by_the_nearest_of_30_15_and_5_minutes(resting, cluster):
+    minutes = {31: None, 29.9: "30min", 14: "15min", 4: "5min"}
+    tenants = {left_over: add(resting, cluster, expires_at=left(minutes=left_over)) for left_over in minutes}
+    resting.rows("UPDATE reservations SET warnings_sent = NULL")
+    resting.start()
+    assert found(sweep(resting)) == {"warned": 3}
+    settled = {31: None, 29.9: {"30min"}, 14: {"30min", "15min"}, 4: {"30min", "15min", "5min"}}
+    for minute, tenant in tenants.items():
+        sent, time, text = row(resting, tenant, "warnings_sent, last_warning_time, warning")
+        keys = {f"{level}_warning_sent": True for level in settled[minute] or ()}
+        assert (sent or {}) == keys
+        if keys:
+            assert abs(time - datetime.datetime.now(datetime.UTC).timestamp()) < 60
+            assert f"ends in {math.ceil(minute)} minutes" in text
+        else:
+            assert (time, text) == (None, None)
+    assert found(sweep(resting)) == {}
+    # Time goes on, and who was warned at 30 minutes is warned at 15.
+    resting.rows("UPDATE reservations SET expires_at = %s WHERE reservation_id = %s", left(minutes=12), tenants[29.9])
+    assert found(sweep(resting)) == {"warned": 1}
+    # An extension empties the list.
+    resting.rows("UPDATE reservations SET warnings_sent = '{}' WHERE reservation_id = %s", tenants[14])
+    assert found(sweep(resting)) == {"warned": 1}
+
+
+def oom(name: str, finished: str | None, restarts: int = 1, **more) -> dict:
+    killed = {"reason": "OOMKilled", "exitCode": 137} | ({"finishedAt": finished} if finished else {})
+    return {
+        "name": name, "ready": True, "restartCount": restarts, "state": {"running": {}},
+        "lastState": {"terminated": killed}} | more
+
+
+def test_containers_that_ran_out_of_memory_are_counted_once(resting, cluster):
+    tenant = add(resting, cluster)
+    pod = cluster.pod(f"gpu-dev-{tenant[:8]}")
+    pod["status"]["containerStatuses"] = [
+        oom("gpu-dev", "2026-01-02T03:04:05Z"), oom("sidecar", "2026-01-02T03:05:00Z"), oom("other", None, restarts=2)]
+    resting.start()
+    assert found(sweep(resting)) == {"oom_detected": 3}
+    assert row(resting, tenant, "oom_count") == (3,)
+    assert found(sweep(resting)) == {}
+    pod["status"]["containerStatuses"] = [
+        oom("gpu-dev", "2036-01-02T03:06:00Z", restarts=2), oom("sidecar", "2026-01-02T03:05:00Z"),
+        oom("other", None, restarts=2)]
+    assert found(sweep(resting)) == {"oom_detected": 1}
+    count, container, time = row(resting, tenant, "oom_count, oom_container, last_oom_at")
+    assert (count, container) == (4, "gpu-dev")
+    assert time == datetime.datetime(2036, 1, 2, 3, 6, tzinfo=datetime.UTC)
+
+
+def test_a_time_that_another_program_wrote_is_compared_as_a_time(resting, cluster):
+    tenant = add(resting, cluster, last_oom_at="2026-01-02T04:04:05+01:00", oom_count=1)
+    cluster.pod(f"gpu-dev-{tenant[:8]}")["status"]["containerStatuses"] = [oom("gpu-dev", "2026-01-02T03:04:05Z")]
+    resting.start()
+    assert found(sweep(resting)) == {}
+    assert row(resting, tenant, "oom_count") == (1,)
+
+
+def test_a_reservation_without_a_time_of_expiry_is_only_told_of(resting, cluster, orders):
+    tenant = add(resting, pod=False, expires_at=None)
+    resting.start()
+    assert found(sweep(resting)) == {"without_expiry": 1}
+    assert ended(orders) == {} and row(resting, tenant, "status") == ("active",)
+    assert "has no time of expiry" in resting.logs()
+
+
+def claim_name(system, name: str, reservation: str) -> None:
+    system.rows(
+        "INSERT INTO domain_mappings (domain_name, node_ip, node_port, reservation_id, expires_at)"
+        " VALUES (%s, '10.0.1.7', 30022, %s, now())", name, reservation)
+
+
+def claim_route(system, reservation: str) -> None:
+    system.rows(
+        "INSERT INTO alb_target_groups (reservation_id, domain_name, expires_at) VALUES (%s, 'x', now())", reservation)
+
+
+def test_what_ended_reservations_left_behind_is_taken_up_again(resting, cluster, orders):
+    named = add(resting, status="cancelled")
+    claim_name(resting, "training", named)
+    routed = add(resting, status="expired")
+    claim_route(resting, routed)
+    holding = add(resting, status="failed")
+    resting.add_disk("alice", "home", in_use=True, reservation_id=holding)
+    running = add(resting, status="cancelled")
+    cluster.add_pod(f"gpu-dev-{running[:8]}", node="node-1")
+    clean = add(resting, status="cancelled")
+    resting.add_disk("alice", "old", in_use=False, reservation_id=clean)
+    live = add(resting, cluster)
+    claim_name(resting, "live", live)
+    claim_route(resting, live)
+    resting.add_disk("alice", "live", in_use=True, reservation_id=live)
+    cluster.add_pod("gpu-dev-unknown", node="node-1")
+    resting.start()
+    assert found(sweep(resting)) == {"resumed": 4, "orphaned_names": 1}
+    assert ended(orders) == {named: "cancelled", routed: "expired", holding: "failed", running: "cancelled"}
+    # Within an hour it is the same job, which happens once.
+    sweep(resting)
+    assert len(orders("reservation.tear-down")) == 4
+
+
+def test_what_somebody_is_at_is_not_taken_up_twice(resting, cluster, orders):
+    busy, releasing, dead = (add(resting, status="cancelled", reservation_ended=ago(minutes=5)) for _ in range(3))
+    claim_name(resting, "training", busy)
+    resting.rows(
+        "INSERT INTO job_ledger (job_id, kind, state, exclusive_key) VALUES"
+        " (gen_random_uuid(), 'reservation.tear-down', 'waiting', %s)", f"reservation:{busy}")
+    for disk, reservation, state in (("home", releasing, "waiting"), ("work", dead, "dead")):
+        resting.add_disk("alice", disk, in_use=True, reservation_id=reservation)
+        resting.rows(
+            "INSERT INTO job_ledger (job_id, kind, state, exclusive_key, finished_at) VALUES"
+            " (gen_random_uuid(), 'disk.release', %s, %s, now())", state, f"disk:alice/{disk}")
+    resting.start()
+    assert found(sweep(resting)) == {}
+    assert ended(orders) == {}
+
+
+def test_as_many_are_taken_up_again_as_one_sweep_may_end(resting, cluster, orders):
+    for number in range(13):
+        claim_name(resting, f"training-{number}", add(resting, status="cancelled"))
+    resting.start()
+    assert found(sweep(resting)) == {"resumed": 10, "orphaned_names": 13}
+    assert len(orders("reservation.tear-down")) == 10
+
+
+def make_group(cloud, name: str, manager: str | None, owner: str, vpc: str | None = None) -> str:
+    tags = {"ReservationId": owner} | ({"ManagedBy": manager} if manager else {})
+    group = boto3.client("elbv2").create_target_group(
+        Name=name, Protocol="HTTP", Port=30888, VpcId=vpc or cloud.vpc, TargetType="instance",
+        Tags=[{"Key": key, "Value": value} for key, value in tags.items()])
+    return group["TargetGroups"][0]["TargetGroupArn"]
+
+
+def test_target_groups_without_a_live_reservation_are_found_by_their_tags(resting, cloud, cluster, orders):
+    live, over = add(resting, cluster), add(resting, status="expired")
+    forgotten = str(uuid.uuid4())
+    other_vpc = boto3.client("ec2").create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
+    make_group(cloud, "jupyter-live", "gpu-dev-worker", live)
+    make_group(cloud, "jupyter-over", "gpu-dev-lambda", over)
+    make_group(cloud, "jupyter-gone", "gpu-dev-worker", forgotten)
+    make_group(cloud, "jupyter-def", None, "nobody")
+    make_group(cloud, "another", "gpu-dev-worker", "a")
+    make_group(cloud, "jupyter-elsewhere", "gpu-dev-worker", "b", other_vpc)
+    resting.start()
+    assert found(sweep(resting)) == {"orphaned_routes": 2}
+    assert {payload["reservation_id"] for _, _, payload in orders("reservation.delete-target-group")} == {over, forgotten}
+
+
+def test_target_groups_that_cannot_be_read_are_nobodys_end(resting, proxy, cluster, orders):
+    resting.environment["AWS_ENDPOINT_URL"] = proxy.url
+    proxy.refuse("DescribeTargetGroups", 403, "AccessDenied")
+    over = add(resting, cluster, expires_at=ago(hours=1))
+    resting.start()
+    assert found(sweep(resting)) == {"expired": 1, "orphaned_routes": None}
+    assert ended(orders) == {over: "expired"}
+
+
+def test_a_sweep_that_would_end_too_many_ends_nobody_and_says_so(resting, cluster, orders):
+    over = [add(resting, cluster, expires_at=ago(hours=1)) for _ in range(11)]
+    warned = add(resting, cluster, expires_at=left(minutes=10))
+    resting.start()
+    event = resting.event(resting.publish(KIND, {}))
+    assert (event["type"], event["data"]["code"]) == (f"{KIND}.failed", "mass-destruction")
+    assert orders() == [] and {row(resting, id, "status") for id in over} == {("active",)}
+    assert row(resting, warned, "warnings_sent ->> '15min_warning_sent'") == ("true",)
+
+
+def test_pods_that_are_all_gone_at_once_are_a_misreading(resting, cluster, orders):
+    for _ in range(12):
+        add(resting, cluster, pod=False)
+    resting.start()
+    event = resting.event(resting.publish(KIND, {}))
+    assert event["data"]["code"] == "mass-destruction"
+    # Nor is each of them asked for.
+    assert cluster.count(r"/pods/") == 0
+
+
+def test_too_many_orphaned_target_groups_are_left_to_a_person(resting, cloud, orders):
+    for number in range(11):
+        make_group(cloud, f"jupyter-{number}", "gpu-dev-worker", f"gone-{number}")
+    resting.start()
+    event = resting.event(resting.publish(KIND, {}))
+    assert event["data"]["code"] == "mass-destruction" and orders() == []
+
+
+def test_all_live_reservations_are_looked_at_however_many(resting, cluster, orders):
+    resting.rows(
+        "INSERT INTO reservations (reservation_id, user_id, status, duration_hours, created_at, expires_at, pod_name)"
+        " SELECT 'r-' || n, 'alice', 'active', 4, now() - interval '1 h', now() + interval '1 h', 'gpu-dev-' || n"
+        " FROM generate_series(1, 1200) AS n")
+    for number in range(1, 1201):
+        cluster.add_pod(f"gpu-dev-{number}", node="node-1")
+    resting.rows("UPDATE reservations SET expires_at = now() - interval '1 h' WHERE reservation_id IN ('r-1', 'r-999')")
+    resting.start()
+    told = sweep(resting)
+    assert told["reservations"] == 1200 and found(told) == {"expired": 2}
+    assert ended(orders) == {"r-1": "expired", "r-999": "expired"}
+    assert cluster.count(r"/pods\?") == 3
+
+
+def test_a_dry_run_only_tells(resting, cloud, cluster, orders):
+    add(resting, cluster, expires_at=ago(hours=1))
+    add(resting, cluster, expires_at=left(minutes=10))
+    named = add(resting, status="cancelled")
+    claim_name(resting, "training", named)
+    make_group(cloud, "jupyter-gone", "gpu-dev-worker", "gone")
+    before = resting.rows("SELECT * FROM reservations ORDER BY reservation_id")
+    resting.start()
+    told = sweep(resting, dry_run=True)
+    assert told["dry_run"] is True
+    assert found(told) == {"warned": 1, "expired": 1, "resumed": 1, "orphaned_names": 1, "orphaned_routes": 1}
+    assert orders() == [] and resting.rows("SELECT * FROM reservations ORDER BY reservation_id") == before
+
+
+def test_a_sweep_survives_death_between_its_reading_and_its_writing(resting, cluster, orders):
+    over = add(resting, cluster, expires_at=ago(hours=1))
+    job = resting.publish(KIND, {})
+    doomed = resting.start_doomed(GPUDEV_KILL_AT="acted")
+    eventually("the worker dies", lambda: not doomed.is_alive)
+    assert row(resting, over, "status") == ("active",) and orders() == []
+    resting.start()
+    assert resting.event(job)["data"]["expired"] == 1
+    assert ended(orders) == {over: "expired"}
+
+
+def test_who_is_over_is_gone_in_the_end(system, cluster, orders):
+    over = add(system, cluster, expires_at=ago(hours=1))
+    system.add_disk("alice", "home", in_use=True, reservation_id=over)
+    system.start()
+    sweep(system)
+    eventually("the pod is gone", lambda: system.hurry() or cluster.names("pods") == set())
+    released = eventually("the disk is released", lambda: system.hurry() or orders("disk.release"))
+    assert [payload["reservation_id"] for _, _, payload in released] == [over]
+    assert row(system, over, "status") == ("expired",)
+    assert found(sweep(system)) in ({}, {"resumed": 1})

@@ -82,6 +82,13 @@ def test_the_workers_account_cannot_change_tables(limited):
                 database.execute(statement)
 
 
+def test_the_workers_account_may_use_the_tables_of_later_migrations(system, limited):
+    system.rows("CREATE TABLE later (number integer)")
+    with psycopg.connect(limited["DATABASE_URL"], autocommit=True) as database:
+        database.execute("INSERT INTO later VALUES (1)")
+        assert database.execute("SELECT number FROM later").fetchall() == [(1,)]
+
+
 @pytest.mark.parametrize("forbidden", [
     lambda channel, prefix: channel.queue_declare(f"other.{prefix}"),
     lambda channel, prefix: channel.queue_bind(f"{prefix}.disks", f"{prefix}.events", "#"),

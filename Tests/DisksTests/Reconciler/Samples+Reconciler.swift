@@ -28,10 +28,13 @@ func row(
         isInUse: isInUse,
         isDeleted: isDeleted,
         isBackingUp: isBackingUp,
+        deleteDate: nil,
         snapshotCount: snapshots,
         lastSnapshot: lastSnapshot,
+        lastUsed: nil,
         holder: nil,
         operation: nil,
+        hasCompletedOperation: false,
         isBeingTaken: isBeingTaken,
         holderEnded: nil
     )

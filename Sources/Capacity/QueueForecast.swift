@@ -21,9 +21,10 @@ struct QueueForecast: Sendable {
     /// Somebody who waits.
     struct Request: Sendable {
         let gpus: Int
-        let duration: TimeInterval
+        /// In seconds; nil for nobody knows how long.
+        let duration: TimeInterval?
 
-        init(gpus: Int, duration: TimeInterval) {
+        init(gpus: Int, duration: TimeInterval?) {
             self.gpus = gpus
             self.duration = duration
         }
@@ -62,10 +63,10 @@ struct QueueForecast: Sendable {
         let before = self
         while true {
             if let share = self.share(for: request.gpus) {
-                let end = self.clock.addingTimeInterval(request.duration)
+                let end = request.duration.map { self.clock.addingTimeInterval($0) }
                 for (machine, gpus) in share {
                     self.free[machine, default: 0] -= gpus
-                    self.holdings.append(Holding(machine: machine, gpus: gpus, end: end))
+                    if let end { self.holdings.append(Holding(machine: machine, gpus: gpus, end: end)) }
                 }
                 return self.clock.timeIntervalSince(self.now)
             }

@@ -99,7 +99,7 @@ extension ReservationQueue {
                 now: now
             )
             let first = cluster.waiting.filter { $0.type == type.name }
-            for pod in first { _ = forecast.serve(.init(gpus: pod.gpus, duration: .infinity)) }
+            for pod in first { _ = forecast.serve(.init(gpus: pod.gpus, duration: nil)) }
             return self.waiting.filter { $0.type == type.name }.enumerated().map { index, waiting in
                 let request = QueueForecast.Request(gpus: waiting.gpus, duration: waiting.hours * 3600)
                 return QueuePosition(
@@ -107,9 +107,14 @@ extension ReservationQueue {
                     position: first.count + index + 1,
                     gpus: waiting.gpus,
                     type: type.name,
-                    minutes: forecast.serve(request).map { Int(($0 / 60).rounded(.up)) }
+                    minutes: forecast.serve(request).flatMap(Self.minutes)
                 )
             }
         }
+    }
+
+    /// Rounded up; nil for what is further away than a year.
+    private static func minutes(_ seconds: TimeInterval) -> Int? {
+        seconds < 365 * 86_400 ? Int((seconds / 60).rounded(.up)) : nil
     }
 }

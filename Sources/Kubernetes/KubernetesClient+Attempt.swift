@@ -13,7 +13,11 @@ struct AttemptFailure: Error {
         self.access = access
         guard access != nil else { return }
         if error.code == .credentials { self.complaint = .refused }
-        if (error.underlying as? HTTPError)?.code == .tlsFailed { self.complaint = .distrusted }
+        // A certificate of a new authority with the name of the old one looks like a handshake that breaks off.
+        switch (error.underlying as? HTTPError)?.code {
+        case .tlsFailed, .connectionFailed, .resolveFailed: self.complaint = .unreachable
+        default: break
+        }
     }
 }
 

@@ -39,14 +39,14 @@ import Testing
     @Test func `what is free here and there is not enough for one machine`() {
         let held = [self.holding("a", 6, minutes: 30), self.holding("b", 6, minutes: 50)]
         var forecast = self.forecast([self.machine("a", free: 2), self.machine("b", free: 2)], held)
-        #expect(forecast.serve(self.request(4)) == 30 * 60)
+        #expect(forecast.serve(self.request(4)) == 1800.0)
     }
 
     @Test func `who wants several machines waits for as many whole ones`() {
         let held = [self.holding("a", 8, minutes: 30), self.holding("b", 8, minutes: 50)]
         let machines = [self.machine("a", free: 0), self.machine("b", free: 0), self.machine("c", free: 8)]
         var forecast = self.forecast(machines, held)
-        #expect(forecast.serve(self.request(24)) == 50 * 60)
+        #expect(forecast.serve(self.request(24)) == 3000.0)
     }
 
     @Test func `an end that has passed counts as the grace, and no end at all as never`() {
@@ -66,15 +66,21 @@ import Testing
 
     @Test func `the next one waits for the end of those before`() {
         var forecast = self.forecast([self.machine("a", free: 0)], [self.holding("a", 8, minutes: 30)])
-        #expect(forecast.serve(self.request(8, hours: 1)) == 30 * 60)
-        #expect(forecast.serve(self.request(8, hours: 2)) == 90 * 60)
-        #expect(forecast.serve(self.request(4)) == 210 * 60)
+        #expect(forecast.serve(self.request(8, hours: 1)) == 1800.0)
+        #expect(forecast.serve(self.request(8, hours: 2)) == 5400.0)
+        #expect(forecast.serve(self.request(4)) == 12600.0)
+    }
+
+    @Test func `nobody knows when what is held without an end becomes free`() {
+        var forecast = self.forecast([self.machine("a", free: 8)], [])
+        #expect(forecast.serve(.init(gpus: 8, duration: nil)) == 0)
+        #expect(forecast.serve(self.request(1)) == nil)
     }
 
     @Test func `nobody waits behind a request that can never be met`() {
         var forecast = self.forecast([self.machine("a", free: 0)], [self.holding("a", 8, minutes: 30)])
         #expect(forecast.serve(self.request(16)) == nil)
-        #expect(forecast.serve(self.request(8)) == 30 * 60)
+        #expect(forecast.serve(self.request(8)) == 1800.0)
     }
 
     @Test(

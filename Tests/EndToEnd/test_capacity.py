@@ -267,3 +267,20 @@ def test_a_cluster_of_eks_is_found_by_name_and_a_refused_token_is_made_anew_once
     assert refresh(system)["type"] == "capacity.refresh.completed"
     assert len(tokens) == 2 and proxy.count("/clusters/dev") == 1
     assert len(cluster.seen) - before == 3, "nodes twice, pods once"
+
+
+def test_the_doctor_looks_at_the_cluster(system, cluster):
+    cluster.add_node("t4-a", "t4", 4)
+    assert "1 nodes" in system.call("doctor")
+    cluster.fail("/nodes", 403, "Forbidden", times=9)
+    result = system.run("doctor")
+    assert result.returncode == 1 and "Forbidden" in result.stdout and cluster.token not in result.stdout
+
+
+def test_a_way_to_the_cluster_that_cannot_work_is_told_at_the_start(system, tmp_path):
+    settings = {"KUBECONFIG": str(tmp_path / "absent"), "KUBERNETES_NAMESPACE": "Gpu", "DISK_CONTENTS_BUCKET": "s3://b"}
+    result = system.run("run", **settings)
+    assert result.returncode == 78
+    result = system.run("run", **settings | {"KUBERNETES_NAMESPACE": "gpu"})
+    for fault in ("KUBECONFIG names no file that exists", "DISK_CONTENTS_BUCKET must be"):
+        assert fault in result.stdout + result.stderr

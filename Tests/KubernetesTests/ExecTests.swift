@@ -1,4 +1,5 @@
 import Foundation
+import HTTP
 import HTTPPeers
 import Testing
 
@@ -134,5 +135,14 @@ import Testing
         }
         #expect(error?.code == .unknownOutcome)
         #expect(try await peer.count("/exec") == 1)
+    }
+
+    @Test func `a server that says nothing for a minute is gone`() throws {
+        let access = ClusterAccess(server: "https://h", tls: TLSOptions())
+        var conversation = ExecConversation(APIRequest("pods.exec", .get, ["exec"]), to: access, limit: 64)
+        for _ in 1...12 { #expect(conversation.tick() == .goOn(sending: [])) }
+        #expect(conversation.tick() == .end(sending: []))
+        let error = #expect(throws: KubernetesError.self) { try conversation.result() }
+        #expect(error?.code == .unknownOutcome)
     }
 }

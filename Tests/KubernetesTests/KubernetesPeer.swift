@@ -2,6 +2,7 @@ import Foundation
 import HTTP
 import HTTPPeers
 import Logging
+import Synchronization
 
 @testable import Kubernetes
 
@@ -16,6 +17,7 @@ final class KubernetesPeer: Sendable {
     let url: String
     let token: String
     let authority: String
+    private let turn = Mutex(())
     private let process: Process
     private let input: FileHandle
     private let output: FileHandle
@@ -45,8 +47,11 @@ final class KubernetesPeer: Sendable {
     func call(_ method: String, _ arguments: JSONValue = [:]) async throws -> JSONValue {
         let order = try JSONEncoder().encode(JSONValue.array([.string(method), arguments]))
         return try await outsideThePool {
-            try self.input.write(contentsOf: order + [UInt8(ascii: "\n")])
-            return try JSONDecoder().decode(JSONValue.self, from: Self.readLine(self.output))
+            // Another task may be asking at the same time.
+            try self.turn.withLock { _ in
+                try self.input.write(contentsOf: order + [UInt8(ascii: "\n")])
+                return try JSONDecoder().decode(JSONValue.self, from: Self.readLine(self.output))
+            }
         }
     }
 

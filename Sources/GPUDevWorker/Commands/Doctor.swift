@@ -2,6 +2,7 @@ import AWS
 import ArgumentParser
 import HTTP
 import Jobs
+import Kubernetes
 import Logging
 import Postgres
 import RabbitMQ
@@ -15,14 +16,15 @@ struct Doctor: AsyncParsableCommand {
     )
 
     func run() async throws {
-        let (database, broker, topology, aws, _, dns, routes) = try await Settings.load(
+        let (database, broker, topology, aws, _, dns, routes, cluster) = try await Settings.load(
             { $0.database() },
             { $0.broker() },
             { $0.topology() },
             { $0.aws() },
             { $0.worker() },
             { $0.dns() },
-            { $0.routes() }
+            { $0.routes() },
+            { $0.kubernetes() }
         )
         var report = Report()
         await report.check("PostgreSQL", "check DATABASE_URL, and whether the server runs") {
@@ -41,11 +43,8 @@ struct Doctor: AsyncParsableCommand {
             guard faults.isEmpty else { throw Failure(.failed, faults.joined(separator: "; ")) }
             return "\(topology.queues.count) queues as they must be"
         }
-        let client = AWSClient(
-            configuration: aws,
-            http: HTTPClient(),
-            logger: Logger(label: "doctor") { _ in SwiftLogNoOpLogHandler() }
-        )
+        let (http, logger) = (HTTPClient(), Logger(label: "doctor") { _ in SwiftLogNoOpLogHandler() })
+        let client = AWSClient(configuration: aws, http: http, logger: logger)
         await report.check("AWS", "check the credentials, AWS_REGION and the way to AWS") {
             "account \(try await STSClient(client).callerIdentity(deadline: .in(.seconds(10))).account)"
         }
@@ -68,6 +67,20 @@ struct Doctor: AsyncParsableCommand {
             report.note(
                 "load balancer",
                 "routes are not set up: jobs reservation.create-target-group will be rejected"
+            )
+        }
+        if let cluster {
+            let kubernetes = KubernetesClient(cluster, aws: client, http: http, logger: logger)
+            await report.check(
+                "Kubernetes",
+                "check KUBECONFIG or EKS_CLUSTER_NAME, and the permission to list nodes"
+            ) {
+                "\(try await kubernetes.nodes(deadline: .in(.seconds(10))).count) nodes"
+            }
+        } else {
+            report.note(
+                "Kubernetes",
+                "no cluster is set up: jobs that need one, as capacity.refresh, will be rejected"
             )
         }
         guard report.isGood else { throw ExitCode(Failure.Code.failed.rawValue) }

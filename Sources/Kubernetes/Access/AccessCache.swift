@@ -86,6 +86,9 @@ final class AccessCache: Sendable {
                 try await self.provider.access(after: complaint, deadline: .now.advanced(by: .seconds(60)))
             )
         } catch {
+            // Files were in order at the start; now one may be half written.
+            var error = error
+            if error.code == .configuration { error.code = .credentials }
             return .failure(error)
         }
     }

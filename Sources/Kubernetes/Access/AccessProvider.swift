@@ -1,9 +1,9 @@
-/// What a server did not like about the way that it was reached.
+/// What was wrong with the way to a server.
 package enum AccessComplaint: Sendable, Hashable {
     /// It does not know the token or the certificate (any more).
     case refused
-    /// Its own certificate is not signed by the authority that we know.
-    case distrusted
+    /// No connection came about: it is elsewhere, or its certificate is not signed by the authority that we know.
+    case unreachable
 }
 
 /// A source of ways to the API server.

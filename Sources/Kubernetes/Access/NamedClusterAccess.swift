@@ -4,7 +4,7 @@ import Synchronization
 
 /// The way to a cluster that is looked up by name, with a token that is made when it is needed; EKS is so.
 ///
-/// Where it is and whom to trust is asked for once, and again when its certificate is not trusted any more.
+/// Where it is and whom to trust is asked for once, and again when no connection comes about.
 package final class NamedClusterAccess: AccessProvider {
     /// Where a cluster is.
     package struct Location: Sendable {
@@ -39,7 +39,7 @@ package final class NamedClusterAccess: AccessProvider {
         deadline: ContinuousClock.Instant
     ) async throws(KubernetesError) -> ClusterAccess {
         do {
-            let location = try await self.location(isStale: complaint == .distrusted, deadline)
+            let location = try await self.location(isStale: complaint == .unreachable, deadline)
             let (token, renewal) = try await self.makeToken(deadline)
             var tls = TLSOptions()
             tls.authorities = .pem(location.authority)

@@ -116,7 +116,7 @@ extension ExecConversation {
         case .refused(let response): throw KubernetesError(response, operation: self.operation)
         case .violated(let violation):
             throw KubernetesError(
-                code: self.isOpen ? .unknownOutcome : .malformedResponse,
+                code: .unknownOutcome,
                 operation: self.operation,
                 message: violation.description
             )

@@ -102,7 +102,7 @@ let package = Package(
         ),
         .testTarget(
             name: "DisksTests",
-            dependencies: ["AWS", "Disks", "Fuzzing", "Jobs"],
+            dependencies: ["AWS", "Disks", "Fuzzing", "Jobs", "Kubernetes"],
             swiftSettings: settings
         ),
         .testTarget(

@@ -25,6 +25,15 @@ extension KindTable {
         self.register(DeleteDisk(database: database, ec2: ec2))
         self.register(UndeleteDisk(database: database, ec2: ec2))
         self.register(PruneSnapshots(database: database, ec2: ec2))
+        self.register(
+            CaptureContents(
+                database: database,
+                ec2: ec2,
+                s3: s3,
+                kubernetes: kubernetes,
+                bucket: contentsBucket
+            )
+        )
         self.register(ReconcileVolume(database: database, ec2: ec2))
         self.register(
             ReconcileAll(database: database, direct: direct, ec2: ec2, deadline: reconcileDeadline)

@@ -33,6 +33,26 @@ import Testing
                 if let volume = payload.volume { try Self.check(volume) }
             }
             try Self.reading {
+                let payload = try decodePayload(RestoreDisk.Payload.self, from: bytes)
+                try Self.check(payload.user, payload.disk)
+                try hold(Self.isSpelled(payload.zone.description, "-"), "no zone")
+            }
+            try Self.reading {
+                let payload = try decodePayload(ReleaseDisk.Payload.self, from: bytes)
+                try Self.check(payload.user, payload.disk)
+            }
+            try Self.reading {
+                let payload = try decodePayload(DeleteDisk.Payload.self, from: bytes)
+                try Self.check(payload.user, payload.disk)
+                if let date = payload.date { try hold(Self.isSpelled(date.description, "-"), "no day") }
+            }
+            try Self.reading {
+                let payload = try decodePayload(CaptureContents.Payload.self, from: bytes)
+                try Self.check(payload.user, payload.disk)
+                try hold(payload.path.text.utf8.first == UInt8(ascii: "/"), "no absolute path")
+            }
+            try Self.reading { _ = try decodePayload(PruneSnapshots.Payload.self, from: bytes) }
+            try Self.reading {
                 try Self.check(try decodePayload(ReconcileVolume.Payload.self, from: bytes).volume)
             }
         }

@@ -15,7 +15,7 @@ package struct S3Client: Sendable {
     ///   - object: Where it goes.
     ///   - body: Its bytes.
     ///   - contentType: A MIME type.
-    ///   - metadata: Kept with the object; names and values are ASCII.
+    ///   - metadata: Kept with the object; names are ASCII, and values that are not are percent-encoded.
     ///   - deadline: When to give up.
     /// - Throws: AWS's refusal, or that no answer came; the same call may then be made again.
     package func putObject(
@@ -27,7 +27,8 @@ package struct S3Client: Sendable {
     ) async throws(AWSError) {
         var headers = [("Content-Type", contentType)]
         for (name, value) in metadata.sorted(by: { $0.key < $1.key }) {
-            headers.append(("x-amz-meta-\(name)", value))
+            let isPlain = value.utf8.allSatisfy { 0x20...0x7E ~= $0 }
+            headers.append(("x-amz-meta-\(name)", isPlain ? value : value.percentEncoded()))
         }
         let request = AWSRequest(
             AWSOperation(.s3, "PutObject", .idempotentWrite),

@@ -1,3 +1,5 @@
+import HTTP
+
 /// Where an object of S3 is.
 package struct S3Object: Sendable, Hashable, CustomStringConvertible {
     package let bucket: String
@@ -8,6 +10,11 @@ package struct S3Object: Sendable, Hashable, CustomStringConvertible {
     package init(bucket: String, key: String) {
         self.bucket = bucket
         self.key = key
+    }
+
+    /// An object whose key is made of segments, each percent-encoded, so that a slash in one is no border.
+    package init(bucket: String, segments: [String]) {
+        self.init(bucket: bucket, key: segments.map { $0.percentEncoded() }.joined(separator: "/"))
     }
 
     /// The object's URI, `s3://bucket/key`.

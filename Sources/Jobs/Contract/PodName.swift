@@ -1,13 +1,11 @@
-import Jobs
-
-/// The pod that serves Jupyter; the value of the tag `PodName`.
-struct PodName: Hashable, Sendable, CustomStringConvertible, PayloadValue {
-    static let requirement =
+/// The name of a pod; the value of the tag `PodName`.
+package struct PodName: Hashable, Sendable, CustomStringConvertible, PayloadValue {
+    package static let requirement =
         "the name of a pod: 1 to 253 of a-z, 0-9, '.' and '-', a letter or digit first and last"
 
-    let description: String
+    package let description: String
 
-    init?(wire: String) {
+    package init?(wire: String) {
         guard wire.utf8.count <= 253, Self.alphabet.spells(wire),
             Alphabet.lowercaseAndDigits.contains(wire.utf8.first),
             Alphabet.lowercaseAndDigits.contains(wire.utf8.last)

@@ -1,4 +1,4 @@
-"""Shows every kind of job at work, once and only once, then what happens to bad ones.
+"""Shows the whole life of a reservation, what happens to a repeated message and to bad ones, and what is left.
 
 `./dev demo` starts the services and runs this; it exits with 0 only if all that it saw is as it should be.
 """
@@ -17,10 +17,16 @@ from cloud import DOMAIN, Cloud
 from program import EventFeed, Failure, Replica, Worker, base_environment, wait_until
 from tables import Tables
 
+sys.path.append(str(pathlib.Path(__file__).parents[2] / "Tests/EndToEnd"))
+from kubernetes_server import KubernetesServer  # noqa: E402  (the tests' API server)
+
 HOST = "alice-training"
 JUPYTER_PORT = 30888
 DEAD_QUEUE = "gpudev.disks.dead"
-QUEUES = ("gpudev.disks", "gpudev.reservations")
+QUEUES = ("gpudev.disks", "gpudev.reservations", "gpudev.capacity")
+HOME = {"user_id": "alice", "disk_name": "home"}
+BUCKET = "disk-contents"
+LISTING = "1.2G\t/home/dev\n---\n/home/dev/model.pt\n/home/dev/notes.txt\n"
 
 
 class Demonstration:
@@ -28,7 +34,9 @@ class Demonstration:
 
     def __init__(self) -> None:
         directory = pathlib.Path(os.environ["GPUDEV_TEST_SERVICES_DIR"])
-        self.worker = Worker(base_environment() | {"WORKER_QUEUES": "disks,reservations"}, directory)
+        self.worker = Worker(base_environment(), directory)
+        self.cluster = KubernetesServer(directory)
+        self.cluster.on_exec([["stdout", LISTING], ["exit", 0]])
         self.replicas: list[Replica] = []
         self.feed: EventFeed | None = None
         self.jobs: dict[str, str] = {}
@@ -40,12 +48,14 @@ class Demonstration:
         self.tables = Tables()
         screen.step("Declare exchanges and queues: gpudev-worker topology declare")
         self.worker.call("topology", "declare")
-        screen.step("Prepare AWS as the platform has it: zone, load balancer, instance, two volumes")
+        screen.step("Prepare AWS and Kubernetes as the platform has them: zone, load balancer, bucket, node, a volume")
         self.cloud = Cloud()
-        self.worker.environment |= self.cloud.settings()
-        self.home = self.cloud.create_volume("alice", "home")
+        self.cloud.create_bucket(BUCKET)
         self.scratch = self.cloud.create_volume("bob", "scratch")
-        screen.fact(f"zone {self.cloud.zone}, instance {self.cloud.instance}, volumes {self.home} {self.scratch}")
+        self.cluster.add_node("node-1", "t4", gpus=4, instance=self.cloud.instance)
+        self.tables.add_gpu_type("t4", "g4dn.12xlarge", 4)
+        self.worker.environment |= self.cloud.settings() | self.cluster.settings() | {"DISK_CONTENTS_BUCKET": BUCKET}
+        screen.fact(f"zone {self.cloud.zone}, instance {self.cloud.instance}, volume {self.scratch}")
         screen.step("Ask whether everything is in order: gpudev-worker doctor")
         for line in self.worker.call("doctor").splitlines():
             screen.fact(line)
@@ -62,37 +72,77 @@ class Demonstration:
             replica.check()
         return all(broker.consumers_of(queue) >= len(self.replicas) for queue in QUEUES)
 
-    def run_every_kind(self) -> None:
-        screen.step("Enqueue one job of each kind: gpudev-worker enqueue KIND JSON --wait")
+    def begin_reservation(self) -> None:
+        screen.step("A reservation begins: gpudev-worker enqueue KIND JSON --wait")
         self.reservation = str(uuid.uuid4())
-        pod = f"gpu-dev-{self.reservation[:8]}"
+        self.pod = f"gpu-dev-{self.reservation[:8]}"
         expiry = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=4)
         expires_at = expiry.strftime("%Y-%m-%dT%H:%M:%SZ")
-        self.tables.add_reservation(self.reservation, "alice", pod)
-        self._complete("create", "disk.create", {"user_id": "alice", "disk_name": "home", "size_gb": 10})
-        self._complete("reconcile", "disk.reconcile-volume", {"volume_id": self.home})
-        self._complete("snapshot", "disk.create-snapshot", self._snapshot("alice", "home", self.home))
+        self.tables.add_reservation(self.reservation, "alice", self.pod)
+        self._complete("create", "disk.create", HOME | {"size_gb": 10})
+        self.volume = self._restore("restore", self.reservation)["volume_id"]
+        screen.fact("the platform starts a pod, and the cluster attaches the volume")
+        self.cloud.attach(self.volume)
+        self.cluster.add_pod(self.pod, "node-1", gpus=1, volume=self.volume)
+        for service in ("ssh", "jupyter"):
+            self.cluster.add_service(f"{self.pod}-{service}")
         self._complete("dns", "reservation.map-dns", {
             "reservation_id": self.reservation, "preferred_name": HOST, "node_ip": self.cloud.address,
             "node_port": 30022, "expires_at": expires_at,
         })
         self._complete("route", "reservation.create-target-group", {
-            "reservation_id": self.reservation, "domain_name": HOST, "pod_name": pod,
+            "reservation_id": self.reservation, "domain_name": HOST, "pod_name": self.pod,
             "instance_id": self.cloud.instance, "jupyter_port": JUPYTER_PORT, "expires_at": expires_at,
         })
+        self._complete("reconcile", "disk.reconcile-volume", {"volume_id": self.volume})
+        self.free_gpus = self._complete("capacity", "capacity.refresh", {})["types"][0]["available_gpus"]
+        self.swept = self._complete("sweep", "reservation.sweep", {})
+        self._check_reservation()
+
+    def _restore(self, name: str, reservation: str) -> dict:
+        return self._complete(
+            name, "disk.restore", HOME | {"reservation_id": reservation, "availability_zone": "us-east-2a"})
+
+    def end_reservation(self) -> None:
+        screen.step("It is cancelled: one job tears down all that it had, and its disk is released when its data is safe")
+        ended = self._complete(
+            "teardown", "reservation.tear-down",
+            {"reservation_id": self.reservation, "status": "cancelled", "user_id": "alice"})
+        self.listing = ended["content_s3_uri"]
+        screen.fact("the pod is gone, and the cluster detaches the volume")
+        self.cloud.detach(self.volume)
+        self.jobs["release"] = ended["release_job_id"]
+        self.released = self.feed.wait_for(ended["release_job_id"], "disk.release.completed")
+
+    def begin_again(self) -> None:
+        screen.step("The next reservation gets the disk with its data")
+        reservation = str(uuid.uuid4())
+        self.tables.add_reservation(reservation, "alice", f"gpu-dev-{reservation[:8]}")
+        self.restored = self._restore("second restore", reservation)
+
+    def keep_house(self) -> None:
+        screen.step("A disk is deleted and taken back, snapshots are pruned, and all volumes reconciled")
+        scratch = {"user_id": "bob", "disk_name": "scratch"}
+        self._complete("link", "disk.reconcile-volume", {"volume_id": self.scratch})
+        self._complete("delete", "disk.delete", scratch)
+        self._complete("undelete", "disk.undelete", scratch)
+        self._complete("completion", "disk.complete-snapshot", scratch)
+        self._complete("prune", "disk.prune-snapshots", {})
+        self.reconciled = self._complete("reconcile all", "disk.reconcile-all", {})
 
     @staticmethod
     def _snapshot(user: str, disk: str, volume: str) -> dict:
         return {"user_id": user, "disk_name": disk, "volume_id": volume, "snapshot_type": "shutdown"}
 
-    def _complete(self, name: str, kind: str, payload: dict) -> None:
+    def _complete(self, name: str, kind: str, payload: dict) -> dict:
         self.jobs[name] = self.worker.enqueue(kind, payload, "--wait")
-        self.feed.wait_for(self.jobs[name], f"{kind}.completed")
+        return self.feed.wait_for(self.jobs[name], f"{kind}.completed")
 
     def repeat_a_message(self) -> None:
-        screen.step("Send the snapshot's message a second time: it must change nothing")
-        self.worker.enqueue(
-            "disk.create-snapshot", self._snapshot("alice", "home", self.home), "--id", self.jobs["snapshot"])
+        screen.step("Take a snapshot, and send its message a second time: it must change nothing")
+        snapshot = self._snapshot("alice", "home", self.volume) | {"reservation_id": self.reservation}
+        self._complete("snapshot", "disk.create-snapshot", snapshot)
+        self.worker.enqueue("disk.create-snapshot", snapshot, "--id", self.jobs["snapshot"])
 
     def send_bad_ones(self) -> None:
         screen.step("Publish a message whose JSON breaks off, and a job for a disk that does not exist")
@@ -126,27 +176,44 @@ class Demonstration:
         screen.step("What the queues say")
         self._check_queues()
 
-    def _check_tables(self) -> None:
-        rows = self.tables.jobs(list(self.jobs.values()))
-        for name, job in self.jobs.items():
-            expected = ("succeeded", 2, 1) if name == "replayed" else ("succeeded", 1, 0)
-            self._expect(f"job '{name}': state, attempts, replays", rows.get(job.lower()), expected)
-        home = f"disks WHERE user_id = 'alice' AND disk_name = 'home' AND ebs_volume_id = '{self.home}'"
-        self._expect("disks", self.tables.count("disks"), 2)
-        self._expect("alice/home is on its volume", self.tables.count(home), 1)
-        self._expect("host names", self.tables.count(f"domain_mappings WHERE domain_name = '{HOST}'"), 1)
-        routes = "alb_target_groups WHERE jupyter_target_group_arn <> '' AND jupyter_rule_arn <> ''"
-        self._expect("routes with target group and rule", self.tables.count(routes), 1)
-
-    def _check_cloud(self) -> None:
-        self._expect("snapshots of alice/home", self.cloud.snapshots_of(self.jobs["snapshot"]), [self.home])
-        self._expect("snapshots of bob/scratch", self.cloud.snapshots_of(self.jobs["replayed"]), [self.scratch])
+    def _check_reservation(self) -> None:
         records = self.cloud.records_of(HOST)
         addresses = [value.rstrip(".") for value in records.get("CNAME", [])]
         self._expect(f"CNAME {HOST}.{DOMAIN}", addresses, [self.cloud.balancer_name])
         self._expect(f"TXT _port.{HOST}.{DOMAIN}", records.get("TXT"), ['"30022"'])
         self._expect("targets behind the load balancer", self.cloud.targets(), [(self.cloud.instance, JUPYTER_PORT)])
         self._expect("hosts that the listener routes", self.cloud.routed_hosts(), [f"{HOST}.{DOMAIN}"])
+        self._expect("free GPUs of four", self.free_gpus, 3)
+        must_end = [self.swept[key] for key in ("expired", "failed", "stale_cancelled", "resumed")]
+        self._expect("reservations that must end", must_end, [0, 0, 0, 0])
+
+    def _check_tables(self) -> None:
+        rows = self.tables.jobs(list(self.jobs.values()))
+        for name, job in self.jobs.items():
+            expected = ("succeeded", 2, 1) if name == "replayed" else ("succeeded", 1, 0)
+            self._expect(f"job '{name}': state, attempts, replays", rows.get(job.lower()), expected)
+        self._expect("disks", self.tables.count("disks"), 2)
+        home = f"disks WHERE user_id = 'alice' AND in_use AND ebs_volume_id = '{self.restored['volume_id']}'"
+        self._expect("alice/home is in use by the next reservation", self.tables.count(home), 1)
+        ended = f"reservations WHERE reservation_id = '{self.reservation}' AND status = 'cancelled' AND cancelled_at <= now()"
+        self._expect("the first reservation is cancelled", self.tables.count(ended), 1)
+        self._expect("host names", self.tables.count("domain_mappings"), 0)
+        self._expect("routes", self.tables.count("alb_target_groups"), 0)
+
+    def _check_cloud(self) -> None:
+        self._expect("snapshots of the repeated job", self.cloud.snapshots_of(self.jobs["snapshot"]), [self.volume])
+        self._expect("snapshots of bob/scratch", self.cloud.snapshots_of(self.jobs["replayed"]), [self.scratch])
+        final = self.released["snapshot_id"]
+        self._expect("the last snapshot is complete", final in self.cloud.completed_snapshots("alice", "home"), True)
+        self._expect("the next volume was made of it", self.restored["snapshot_id"], final)
+        self._expect("volumes of alice/home", self.cloud.volumes_of("alice", "home"), [self.restored["volume_id"]])
+        self._expect("records of the host name", self.cloud.records_of(HOST), {})
+        self._expect("targets behind the load balancer", self.cloud.targets(), [])
+        self._expect("hosts that the listener routes", self.cloud.routed_hosts(), [])
+        self._expect("files in the listing", self.cloud.text_at(self.listing).count("/home/dev/"), 2)
+        self._expect("pods and services", [*self.cluster.names("pods"), *self.cluster.names("services")], [])
+        mended = [self.reconciled[key] for key in ("updated", "created", "quarantined_volumes", "errors")]
+        self._expect("rows that the reconciliation had to mend, and errors", mended, [0, 0, 0, 0])
 
     def _check_queues(self) -> None:
         for name, job in self.jobs.items():
@@ -170,10 +237,13 @@ class Demonstration:
         started = time.monotonic()
         self.prepare()
         self.start_replicas()
-        self.run_every_kind()
+        self.begin_reservation()
         self.repeat_a_message()
         self.send_bad_ones()
         self.replay()
+        self.end_reservation()
+        self.begin_again()
+        self.keep_house()
         self.summarise()
         if not os.environ.get("KEEP"):
             self.stop_replicas()

@@ -14,6 +14,7 @@ class Cloud:
         self._ec2 = boto3.client("ec2")
         self._balancing = boto3.client("elbv2")
         self._dns = boto3.client("route53")
+        self._s3 = boto3.client("s3")
         self._create_network()
         self._create_load_balancer()
         self._create_instance()
@@ -64,6 +65,37 @@ class Cloud:
             }],
         )
         return volume["VolumeId"]
+
+    def attach(self, volume: str) -> None:
+        """What the cluster does when a pod with this volume starts."""
+        self._ec2.attach_volume(VolumeId=volume, InstanceId=self.instance, Device="/dev/xvdf")
+
+    def detach(self, volume: str) -> None:
+        """What the cluster does when the pod is gone."""
+        self._ec2.detach_volume(VolumeId=volume, InstanceId=self.instance, Device="/dev/xvdf")
+
+    def volumes_of(self, user: str, disk: str) -> list[str]:
+        """The volumes of a disk, by its tags."""
+        return [found["VolumeId"] for found in self._ec2.describe_volumes(Filters=self._tags(user, disk))["Volumes"]]
+
+    def completed_snapshots(self, user: str, disk: str) -> set[str]:
+        """The completed snapshots of a disk, by its tags."""
+        wanted = [*self._tags(user, disk), {"Name": "status", "Values": ["completed"]}]
+        return {found["SnapshotId"] for found in self._ec2.describe_snapshots(Filters=wanted)["Snapshots"]}
+
+    @staticmethod
+    def _tags(user: str, disk: str) -> list[dict]:
+        return [{"Name": "tag:gpu-dev-user", "Values": [user]}, {"Name": "tag:disk_name", "Values": [disk]}]
+
+    def create_bucket(self, name: str) -> None:
+        """A bucket for the listings of disks."""
+        location = {"LocationConstraint": "us-east-2"}
+        self._s3.create_bucket(Bucket=name, CreateBucketConfiguration=location)
+
+    def text_at(self, uri: str) -> str:
+        """The object that an s3:// URI names."""
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        return self._s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
 
     def snapshots_of(self, job: str) -> list[str]:
         """The volumes of the snapshots that carry this job's tag."""

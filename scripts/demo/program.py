@@ -127,9 +127,10 @@ class EventFeed:
         """The types of the events of one job, in the order of their arrival."""
         return [event["type"] for event in list(self._events) if event.get("jobid", "").lower() == job.lower()]
 
-    def wait_for(self, job: str, kind: str) -> None:
-        """Waits for an event of this type about this job."""
+    def wait_for(self, job: str, kind: str) -> dict:
+        """Waits for an event of this type about this job; returns its data."""
         wait_until(f"event {kind} of job {job}", lambda: kind in self.of(job) or self._check())
+        return next(event["data"] for event in self._events if event["type"] == kind and event["jobid"] == job)
 
     def _check(self) -> None:
         if self._process.poll() is not None:

@@ -20,6 +20,18 @@ class Tables:
             (reservation, user, pod),
         )
 
+    def add_gpu_type(self, name: str, instance: str, gpus: int) -> None:
+        """A type of machine that the platform lends."""
+        self._connection.execute(
+            """INSERT INTO gpu_types (gpu_type, instance_type, max_gpus, cpus, memory_gb)
+               VALUES (%s, %s, %s, 48, 192)""",
+            (name, instance, gpus),
+        )
+
+    def value(self, query: str) -> object:
+        """The only value that a query gives."""
+        return self._connection.execute(query).fetchone()[0]
+
     def jobs(self, ids: list[str]) -> dict[str, tuple]:
         """State, attempts and replays of each of these jobs."""
         rows = self._connection.execute(

@@ -1,4 +1,5 @@
 import Configuration
+import FoundationEssentials
 import SystemPackage
 
 /// Where settings come from: the environment, then files of the same name in `CONFIG_DIRECTORY`.
@@ -13,11 +14,17 @@ struct SettingsSource: Sendable {
             return SettingsSource(readers: [first])
         }
         do {
-            let files = try await DirectoryFilesProvider(directoryPath: FilePath(directory))
+            let files = try await DirectoryFilesProvider(directoryPath: Self.files(in: directory))
             return SettingsSource(readers: [first, ConfigReader(provider: files)])
         } catch {
             throw ConfigurationFaults(lines: ["CONFIG_DIRECTORY \(directory) cannot be read: \(error)"])
         }
+    }
+
+    /// Where the files themselves are: Kubernetes mounts a secret as links into `..data`, and links are not read.
+    private static func files(in directory: String) -> FilePath {
+        let mounted = FilePath(directory).appending("..data")
+        return FileManager.default.fileExists(atPath: mounted.string) ? mounted : FilePath(directory)
     }
 
     /// The value of a setting without blanks around it; nil if it is absent or empty everywhere.

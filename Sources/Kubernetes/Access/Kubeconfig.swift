@@ -1,5 +1,4 @@
 import Foundation
-import Yams
 
 /// The files that kubectl is configured with.
 ///
@@ -35,8 +34,6 @@ struct Kubeconfig: Sendable {
 
     let cluster: Cluster
     let user: User
-    /// The namespace that the context names.
-    let namespace: String?
 
     /// Reads the files in a list with colons in between; of what several of them define the first counts.
     init(files list: String) throws(KubernetesError) {
@@ -61,7 +58,6 @@ struct Kubeconfig: Sendable {
             throw .configuration("KUBECONFIG has no user \(context.user)")
         }
         self.user = try User(user.user, of: self.cluster, in: userFolder)
-        self.namespace = context.namespace
     }
 }
 

@@ -70,7 +70,6 @@ struct KubeconfigDocument: Decodable {
     struct Context: Decodable {
         let cluster: String
         let user: String
-        let namespace: String?
     }
 
     let currentContext: String?

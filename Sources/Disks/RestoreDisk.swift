@@ -124,7 +124,8 @@ extension RestoreDisk {
             try await self.ec2.createTags(tags, on: [volume.id], deadline: job.context.deadline)
         }
         let removal = VolumeRemoval(ec2: self.ec2, disk: disk, context: job.context)
-        for broken in volumes.broken where broken.reservation == job.payload.reservation.description {
+        for broken in volumes.broken
+        where !job.context.isDryRun && broken.reservation == job.payload.reservation.description {
             let reason = "it never came to life, and \(volume.id) did"
             let step = try await removal.delete(broken.id, of: job.payload.reservation, because: reason)
             if case .over(let fate) = step { return fate }
@@ -196,7 +197,7 @@ extension RestoreDisk {
     /// Ends the job when a second volume did not come to life either.
     private func giveUp(_ broken: [Volume], _ disk: Disk, _ job: Job<Payload>) async throws -> Fate {
         let removal = VolumeRemoval(ec2: self.ec2, disk: disk, context: job.context)
-        for volume in broken {
+        for volume in broken where !job.context.isDryRun {
             let step = try await removal.delete(
                 volume.id,
                 of: job.payload.reservation,

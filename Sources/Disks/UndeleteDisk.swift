@@ -56,6 +56,9 @@ extension UndeleteDisk {
             let message = "the day of the disk \(disk.name), \(date), has come; its data may be gone already"
             return .rejected(Reason("delete-date-past", message))
         }
+        guard !job.context.isDryRun else {
+            return .rejected(Reason("dry-run", "the disk would live again now, but the worker runs dry"))
+        }
         let deadline = job.context.deadline
         let snapshots = try await DiskSnapshots(of: disk.key, in: self.ec2, deadline: deadline)
         let marked = snapshots.all.filter { $0.tags[DiskTag.deleteDate] != nil }.map(\.id)

@@ -30,6 +30,11 @@ struct VolumeRemoval: Sendable {
             let message = "volume \(id) is attached to an instance; it is deleted when it has come off"
             return .over(.snooze(Self.patience, Reason("volume-in-use", message)))
         }
+        guard !self.context.isDryRun else {
+            return .over(
+                .rejected(Reason("dry-run", "volume \(id) would be deleted now, but the worker runs dry"))
+            )
+        }
         self.context.logger.notice(
             "a volume is deleted",
             metadata: [

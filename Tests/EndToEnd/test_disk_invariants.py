@@ -201,6 +201,7 @@ def test_nothing_is_lost_in_any_order_of_jobs_and_deaths(disks, aws, request, nu
     story = Story(disks, aws, seed)
     try:
         story.run(steps=20)
+        assert any(story.model.written.values())
     except BaseException:
         print(f"seed {seed}:", *story.told, sep="\n  ")
         raise

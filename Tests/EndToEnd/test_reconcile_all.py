@@ -338,7 +338,7 @@ def test_nothing_is_written_if_the_volumes_cannot_be_listed(on_aws, aws, cloud, 
     aws.fail("DescribeVolumes", code, status=403 if code.startswith("Un") else 500, times=10**6)
     on_aws.start()
     job = on_aws.publish("disk.reconcile-all", {})
-    eventually("a try has failed", lambda: on_aws.rows("SELECT FROM job_attempts WHERE job_id = %s", job))
+    eventually("a try has failed", lambda: on_aws.rows("SELECT fate FROM job_attempts WHERE job_id = %s", job))
     assert on_aws.rows("SELECT * FROM disks") == before and writes(aws) == []
 
 
@@ -361,7 +361,7 @@ def test_nothing_is_imported_if_the_rows_cannot_be_read(on_aws, aws, cloud):
     on_aws.rows("ALTER TABLE disks RENAME COLUMN in_use TO was_in_use")
     on_aws.start()
     job = on_aws.publish("disk.reconcile-all", {})
-    eventually("a try has failed", lambda: on_aws.rows("SELECT FROM job_attempts WHERE job_id = %s", job))
+    eventually("a try has failed", lambda: on_aws.rows("SELECT fate FROM job_attempts WHERE job_id = %s", job))
     assert on_aws.rows("SELECT is_deleted, ebs_volume_id FROM disks") == [(True, None)]
     on_aws.rows("ALTER TABLE disks RENAME COLUMN was_in_use TO in_use")
     data = on_aws.event(job)["data"]

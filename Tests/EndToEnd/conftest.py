@@ -128,3 +128,21 @@ def disks(on_aws, cloud):
     from disks import Disks
 
     return Disks(on_aws, cloud)
+
+
+@pytest.fixture
+def cluster(system, kubernetes):
+    """A cluster that the worker knows, with one node; jobs of other queues are left to lie."""
+    system.environment |= kubernetes.settings() | {"WORKER_QUEUES": "reservations"}
+    kubernetes.add_node("node-1")
+    return kubernetes
+
+
+@pytest.fixture
+def orders(system):
+    """The jobs that were enqueued so far, of all kinds or of some: kind, id and payload of each, once."""
+    from system import Orders
+
+    orders = Orders(system)
+    yield orders
+    orders.close()

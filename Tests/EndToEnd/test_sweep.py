@@ -1,13 +1,12 @@
 """The sweep: who must end ends, who is over is cleared away, and nobody ends for what could not be read."""
 
 import datetime
-import json
 import math
 import uuid
 
 import boto3
-import pika
 import pytest
+from aws_proxy import REFUSAL
 from system import eventually
 
 KIND = "reservation.sweep"
@@ -22,36 +21,6 @@ def ago(**interval: float) -> datetime.datetime:
 
 def left(**interval: float) -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC) + datetime.timedelta(**interval)
-
-
-@pytest.fixture
-def orders(system):
-    """The jobs that were enqueued so far but for the sweeps: kind, id and payload of each, once."""
-    queue = f"{system.prefix}.orders"
-    system.channel.queue_declare(queue, durable=True)
-    system.channel.queue_bind(queue, f"{system.prefix}.jobs", "#")
-    seen: dict[str, tuple[str, str, dict]] = {}
-
-    def read(*kinds: str) -> list[tuple[str, str, dict]]:
-        eventually("the outbox is empty", lambda: not system.rows(
-            "SELECT FROM outbox WHERE destination = 'jobs' AND available_at <= now()"))
-        while True:
-            method, properties, body = system.channel.basic_get(queue, auto_ack=True)
-            if not method:
-                return [order for order in seen.values() if order[0] != KIND and (not kinds or order[0] in kinds)]
-            seen.setdefault(properties.message_id, (properties.type, properties.message_id, json.loads(body)))
-
-    yield read
-    with pika.BlockingConnection(pika.URLParameters(system.environment["AMQP_URL"])) as connection:
-        connection.channel().queue_delete(queue)
-
-
-@pytest.fixture
-def cluster(system, kubernetes):
-    """A cluster that the worker knows, with one node."""
-    system.environment |= kubernetes.settings() | {"WORKER_QUEUES": "reservations"}
-    kubernetes.add_node("node-1")
-    return kubernetes
 
 
 @pytest.fixture
@@ -85,6 +54,11 @@ def sweep(system, **payload) -> dict:
 def found(told: dict) -> dict:
     """What is not zero of what was found."""
     return {name: told[name] for name in FOUND if told[name] != 0}
+
+
+def found_jobs(orders) -> list:
+    """What sweeps have enqueued."""
+    return [order for order in orders() if order[0] != KIND]
 
 
 def ended(orders) -> dict[str, str]:
@@ -316,6 +290,20 @@ def test_target_groups_without_a_live_reservation_are_found_by_their_tags(restin
     assert {payload["reservation_id"] for _, _, payload in orders("reservation.delete-target-group")} == {over, forgotten}
 
 
+def test_a_target_group_that_goes_while_it_is_looked_at_hides_no_other(resting, proxy, cloud, cluster, orders):
+    resting.environment["AWS_ENDPOINT_URL"] = proxy.url
+    make_group(cloud, "jupyter-gone", "gpu-dev-worker", "gone")
+    vanishing = make_group(cloud, "jupyter-vanishing", "gpu-dev-worker", "vanishing")
+    groups = [group["TargetGroupArn"] for group in boto3.client("elbv2").describe_target_groups()["TargetGroups"]]
+    # One that is gone fails the call for all (API reference, DescribeTags), and then the call for itself.
+    refused = {1, 2 + groups.index(vanishing)}
+    answer = (400, REFUSAL.format(code="TargetGroupNotFound", message="One or more target groups not found"))
+    proxy.before("DescribeTags", lambda number: answer if number in refused else None)
+    resting.start()
+    assert found(sweep(resting)) == {"orphaned_routes": 1}
+    assert [payload for _, _, payload in orders("reservation.delete-target-group")] == [{"reservation_id": "gone"}]
+
+
 def test_target_groups_that_cannot_be_read_are_nobodys_end(resting, proxy, cluster, orders):
     resting.environment["AWS_ENDPOINT_URL"] = proxy.url
     proxy.refuse("DescribeTargetGroups", 403, "AccessDenied")
@@ -331,7 +319,7 @@ def test_a_sweep_that_would_end_too_many_ends_nobody_and_says_so(resting, cluste
     resting.start()
     event = resting.event(resting.publish(KIND, {}))
     assert (event["type"], event["data"]["code"]) == (f"{KIND}.failed", "mass-destruction")
-    assert orders() == [] and {row(resting, id, "status") for id in over} == {("active",)}
+    assert found_jobs(orders) == [] and {row(resting, id, "status") for id in over} == {("active",)}
     assert row(resting, warned, "warnings_sent ->> '15min_warning_sent'") == ("true",)
 
 
@@ -350,7 +338,7 @@ def test_too_many_orphaned_target_groups_are_left_to_a_person(resting, cloud, or
         make_group(cloud, f"jupyter-{number}", "gpu-dev-worker", f"gone-{number}")
     resting.start()
     event = resting.event(resting.publish(KIND, {}))
-    assert event["data"]["code"] == "mass-destruction" and orders() == []
+    assert event["data"]["code"] == "mass-destruction" and found_jobs(orders) == []
 
 
 def test_all_live_reservations_are_looked_at_however_many(resting, cluster, orders):
@@ -368,18 +356,19 @@ def test_all_live_reservations_are_looked_at_however_many(resting, cluster, orde
     assert cluster.count(r"/pods\?") == 3
 
 
-def test_a_dry_run_only_tells(resting, cloud, cluster, orders):
+@pytest.mark.parametrize("how", ["payload", "worker"])
+def test_a_dry_run_only_tells(resting, cloud, cluster, orders, how):
     add(resting, cluster, expires_at=ago(hours=1))
     add(resting, cluster, expires_at=left(minutes=10))
     named = add(resting, status="cancelled")
     claim_name(resting, "training", named)
     make_group(cloud, "jupyter-gone", "gpu-dev-worker", "gone")
     before = resting.rows("SELECT * FROM reservations ORDER BY reservation_id")
-    resting.start()
-    told = sweep(resting, dry_run=True)
+    resting.start(DRY_RUN="true" if how == "worker" else "false")
+    told = sweep(resting, **({"dry_run": True} if how == "payload" else {}))
     assert told["dry_run"] is True
     assert found(told) == {"warned": 1, "expired": 1, "resumed": 1, "orphaned_names": 1, "orphaned_routes": 1}
-    assert orders() == [] and resting.rows("SELECT * FROM reservations ORDER BY reservation_id") == before
+    assert found_jobs(orders) == [] and resting.rows("SELECT * FROM reservations ORDER BY reservation_id") == before
 
 
 def test_a_sweep_survives_death_between_its_reading_and_its_writing(resting, cluster, orders):
@@ -387,7 +376,7 @@ def test_a_sweep_survives_death_between_its_reading_and_its_writing(resting, clu
     job = resting.publish(KIND, {})
     doomed = resting.start_doomed(GPUDEV_KILL_AT="acted")
     eventually("the worker dies", lambda: not doomed.is_alive)
-    assert row(resting, over, "status") == ("active",) and orders() == []
+    assert row(resting, over, "status") == ("active",) and found_jobs(orders) == []
     resting.start()
     assert resting.event(job)["data"]["expired"] == 1
     assert ended(orders) == {over: "expired"}

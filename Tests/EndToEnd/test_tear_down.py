@@ -1,47 +1,17 @@
 """The end of a reservation: all that it had goes, step by step, and its disk is handed on to be released."""
 
 import dataclasses
-import json
 import re
 import signal
 import uuid
 
 import boto3
-import pika
 import pytest
 from system import Replica, System, eventually
 
 KIND = "reservation.tear-down"
 EXPIRY = "2031-02-03T04:05:06Z"
-HAD = "6f1c2f0e"
-
-
-@pytest.fixture
-def orders(system):
-    """All jobs that were enqueued so far: kind, id and payload of each, once."""
-    queue = f"{system.prefix}.orders"
-    system.channel.queue_declare(queue, durable=True)
-    system.channel.queue_bind(queue, f"{system.prefix}.jobs", "#")
-    seen: dict[str, tuple[str, str, dict]] = {}
-
-    def read(*kinds: str) -> list[tuple[str, str, dict]]:
-        while True:
-            method, properties, body = system.channel.basic_get(queue, auto_ack=True)
-            if not method:
-                return [order for order in seen.values() if not kinds or order[0] in kinds]
-            seen.setdefault(properties.message_id, (properties.type, properties.message_id, json.loads(body)))
-
-    yield read
-    with pika.BlockingConnection(pika.URLParameters(system.environment["AMQP_URL"])) as connection:
-        connection.channel().queue_delete(queue)
-
-
-@pytest.fixture
-def cluster(system, kubernetes):
-    """A cluster that the worker knows, with one node."""
-    system.environment |= kubernetes.settings() | {"WORKER_QUEUES": "reservations"}
-    kubernetes.add_node("node-1")
-    return kubernetes
+START = "6f1c2f0e"
 
 
 @dataclasses.dataclass
@@ -93,8 +63,8 @@ class Tenancy:
 
 @pytest.fixture
 def tenancy(system, cloud, cluster, orders) -> Tenancy:
-    reservation = HAD + str(uuid.uuid4())[8:]
-    pod = f"gpu-dev-{HAD}"
+    reservation = START + str(uuid.uuid4())[8:]
+    pod = f"gpu-dev-{START}"
     system.add_reservation(reservation, pod_name=pod, launched_at="2026-01-01T00:00:00Z", expires_at=EXPIRY)
     worker = system.start(AWS_ENDPOINT_URL=system.environment["AWS_ENDPOINT_URL"])[0]
     name = {
@@ -181,8 +151,9 @@ def test_a_teardown_survives_death_before_it_hears_aws(proxied, proxy, cloud, te
     assert len(orders("disk.release")) == 1
 
 
-def test_a_cluster_that_cannot_be_read_has_the_pod_still(system, cluster, cloud, tenancy, orders):
-    cluster.fail(r"/pods/", 500, "InternalError", times=10**6)
+@pytest.mark.parametrize("page", [None, "<html>404 page not found</html>"], ids=["error 500", "a page of some proxy"])
+def test_a_cluster_that_cannot_be_read_has_the_pod_still(system, cluster, cloud, tenancy, orders, page):
+    cluster.fail(r"/pods/", 404 if page else 500, "InternalError", body=page, times=10**6)
     system.start()
     job = tenancy.order()
     eventually("a try has failed", lambda: (system.state(job) or ("", 0))[1] >= 2)
@@ -291,7 +262,7 @@ def test_a_dry_run_only_tells(system, tenancy, orders, how):
 
 def test_a_pod_of_that_name_that_is_anothers_stays(system, cluster, tenancy):
     cluster.pod(tenancy.pod)["metadata"]["annotations"]["gpu-dev-user-id"] = "bob"
-    other = HAD + str(uuid.uuid4())[8:]
+    other = START + str(uuid.uuid4())[8:]
     system.add_reservation(other, user_id="bob", pod_name=tenancy.pod)
     system.start()
     tenancy.finish(tenancy.order())
@@ -408,6 +379,19 @@ def test_nothing_is_listed_without_a_disk_or_a_running_pod(system, cluster, buck
     tenancy.finish(tenancy.order())
     assert orders("disk.capture-contents") == []
     assert len(orders("disk.release")) == (0 if without == "disk" else 1)
+
+
+def test_where_host_names_are_not_set_up_only_the_claim_goes(system, cloud, orders):
+    for name in cloud.settings():
+        del system.environment[name]
+    system.add_reservation("r-1", "queued")
+    system.rows(
+        "INSERT INTO domain_mappings (domain_name, node_ip, node_port, reservation_id, expires_at)"
+        " VALUES ('training', '10.0.1.7', 30022, 'r-1', now())")
+    system.start()
+    told = system.event(system.publish(KIND, {"reservation_id": "r-1", "status": "cancelled"}))["data"]
+    assert (told["domain_name"], told["target_group_arn"]) == ("training", None)
+    assert system.rows("SELECT FROM domain_mappings") == []
 
 
 def test_a_pod_that_nobody_can_look_for_keeps_its_reservation(system, cloud, orders):

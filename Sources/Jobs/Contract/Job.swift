@@ -29,7 +29,7 @@ package struct JobContext: Sendable {
     /// When the handler is cancelled.
     ///
     /// Calls must end before it.
-    package let deadline: ContinuousClock.Instant
+    package private(set) var deadline: ContinuousClock.Instant
 
     /// Whether nothing may be destroyed, whatever the payload says: the worker runs dry.
     package let isDryRun: Bool
@@ -58,12 +58,8 @@ package struct JobContext: Sendable {
 
     /// The same with half of the time that is left, for a step that must leave some to those after it.
     package var halved: JobContext {
-        JobContext(
-            attempt: self.attempt,
-            followsUnsettledStart: self.followsUnsettledStart,
-            deadline: .now + self.remaining / 2,
-            isDryRun: self.isDryRun,
-            logger: self.logger
-        )
+        var context = self
+        context.deadline = .now + self.remaining / 2
+        return context
     }
 }

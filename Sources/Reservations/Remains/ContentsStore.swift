@@ -12,14 +12,18 @@ struct ContentsStore: Sendable {
         self.bucket = bucket
     }
 
-    /// The listing that a job of `disk.capture-contents` has stored; nil if there is none.
+    /// Under which key a job of `disk.capture-contents` stores the listing of a disk.
+    static func key(of disk: HeldDisk, by job: JobID) -> String {
+        "\(self.encoded(disk.user))/\(self.encoded(disk.name))/\(job)-contents.txt"
+    }
+
+    /// The listing that the job has stored; nil if there is none.
     ///
-    /// The key follows from disk and job. What du printed is the first line, up to a tab.
+    /// What du printed is the first line, up to a tab.
     func listing(of disk: HeldDisk, by job: JobID, deadline: ContinuousClock.Instant) async throws(AWSError)
         -> ContentsListing.Stored?
     {
-        let key = "\(Self.encoded(disk.user))/\(Self.encoded(disk.name))/\(job)-contents.txt"
-        let object = S3Object(bucket: self.bucket, key: key)
+        let object = S3Object(bucket: self.bucket, key: Self.key(of: disk, by: job))
         guard let bytes = try await self.s3.object(object, deadline: deadline) else { return nil }
         let usage = String(
             decoding: bytes.prefix { $0 != UInt8(ascii: "\t") && $0 != UInt8(ascii: "\n") },

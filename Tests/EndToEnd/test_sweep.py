@@ -265,6 +265,11 @@ def test_as_many_are_taken_up_again_as_one_sweep_may_end(resting, cluster, order
     resting.start()
     assert found(sweep(resting)) == {"resumed": 10, "orphaned_names": 13}
     assert len(orders("reservation.tear-down")) == 10
+    # The others' turn comes, whatever has become of the first.
+    eventually("all ten are known", lambda: resting.value(
+        "SELECT count(*) FROM job_ledger WHERE kind = 'reservation.tear-down'") == 10)
+    assert found(sweep(resting)) == {"resumed": 3, "orphaned_names": 13}
+    assert len(orders("reservation.tear-down")) == 13
 
 
 def make_group(cloud, name: str, manager: str | None, owner: str, vpc: str | None = None) -> str:

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Jobs
 import Postgres
 
@@ -6,6 +7,11 @@ struct EndedReservation: Sendable {
     let id: ReservationID
     let end: ReservationEnd
     let hasName: Bool
+
+    /// Whether it has been taken up within the hour already.
+    private(set) var isTried = false
+
+    var order: TearDownOrder { TearDownOrder(self.id, self.end) }
 
     /// All of them that nobody is at now, oldest first.
     ///
@@ -38,6 +44,22 @@ struct EndedReservation: Sendable {
                 let end = ReservationEnd(rawValue: try row.read("status"))
             else { return nil }
             return EndedReservation(id: id, end: end, hasName: try row.read("has_name"))
+        }
+    }
+
+    /// The same with what the ledger knows of the job that takes each up.
+    static func marked(_ ended: [EndedReservation], at now: Date, in database: PostgresPool) async throws
+        -> [EndedReservation]
+    {
+        let jobs = ended.map { $0.order.laterJob(at: now) }
+        let rows = try await database.run(
+            "SELECT job_id::text AS job FROM job_ledger WHERE job_id = ANY(\(jobs.map(\.description))::text[]::uuid[])"
+        ).rows
+        let known = try Set(rows.map { try $0.read("job", as: String.self) })
+        return zip(ended, jobs).map { ended, job in
+            var ended = ended
+            ended.isTried = known.contains(job.description)
+            return ended
         }
     }
 }

@@ -82,8 +82,9 @@ extension Sweep {
             next = page.last
         }
         if plan.refusal == nil { try await self.lookAgain(&plan, context) }
-        plan.ended = try await EndedReservation.all(
-            withPods: census.names(besides: plan.pods),
+        plan.ended = try await EndedReservation.marked(
+            EndedReservation.all(withPods: census.names(besides: plan.pods), in: self.database),
+            at: plan.now,
             in: self.database
         )
         plan.routes = try await self.orphanedRoutes(context)

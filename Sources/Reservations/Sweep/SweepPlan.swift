@@ -86,7 +86,7 @@ extension SweepPlan {
 
     /// Teardowns that had not been finished, as many as one sweep may take up; the others' turn comes.
     var resumed: ArraySlice<EndedReservation> {
-        self.ended.prefix(DestructionLimit.most(of: self.live + self.ended.count))
+        self.ended.filter { !$0.isTried }.prefix(DestructionLimit.most(of: self.live + self.ended.count))
     }
 
     /// Reservations whose routes are left over and are no other job's matter.
@@ -101,8 +101,7 @@ extension SweepPlan {
     func orders() throws -> [Write] {
         let endings = try self.endings.map { try $0.reservation.ending(as: $0.end, because: $0.reason) }
         let resumed = try self.resumed.map { ended in
-            let order = TearDownOrder(ended.id, ended.end)
-            return try Write.enqueue(TearDown.kind, order, id: order.laterJob(at: self.now))
+            try Write.enqueue(TearDown.kind, ended.order, id: ended.order.laterJob(at: self.now))
         }
         let routes = try self.orphans.map { reservation in
             try Write.enqueue(

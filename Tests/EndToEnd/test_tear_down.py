@@ -165,6 +165,20 @@ def test_a_cluster_that_cannot_be_read_has_the_pod_still(system, cluster, cloud,
     tenancy.assert_gone()
 
 
+@pytest.mark.parametrize("part", [r"/services/.*-jupyter", r"/pods/"])
+def test_a_teardown_goes_on_where_a_removal_failed(system, cluster, tenancy, orders, part):
+    cluster.fail(part, 500, "InternalError", method="DELETE", times=10**6)
+    system.start(WORKER_MAX_ATTEMPTS="100")
+    job = tenancy.order()
+    eventually("a try has failed", lambda: (system.state(job) or ("", 0))[1] >= 2)
+    assert f"{tenancy.pod}-ssh" not in cluster.names("services")
+    assert cluster.names("pods") == {tenancy.pod} and orders("disk.release") == []
+    cluster.heal()
+    tenancy.finish(job)
+    tenancy.assert_gone()
+    assert len(orders("disk.release")) == 1
+
+
 @pytest.mark.parametrize(("action", "code"), [("DeleteTargetGroup", "ResourceInUse"), ("DescribeTargetGroups", "Throttling")])
 def test_an_aws_that_refuses_does_not_keep_the_pod(proxied, proxy, cluster, tenancy, orders, action, code):
     proxied.environment["WORKER_MAX_ATTEMPTS"] = "100"

@@ -230,7 +230,7 @@ def test_a_job_enqueued_in_sql_runs(system):
 
 def test_the_doctor_tells_what_is_well_and_what_is_not(system):
     told = system.call("doctor")
-    assert told.count("ok   ") == 7 and "FAIL" not in told
+    assert told.count("ok   ") == 8 and "FAIL" not in told
     result = system.run("doctor", HOSTED_ZONE_ID="Z00000000000000000000", AMQP_URL="amqp://127.0.0.1:1")
     assert result.returncode == 1
     assert result.stdout.count("FAIL") == 3 and "To do:" in result.stdout

@@ -411,7 +411,7 @@ def test_columns_of_snapshots_stay_if_these_cannot_be_read(on_aws, aws, cloud):
             (10, 7, True, 1, seen)]
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_calls_do_not_grow_with_the_volumes(on_aws, aws, cloud):
     """Scenario: 250 volumes with 900 snapshots; one page of each by disk, two calls for snapshots by volume."""
     volumes = [cloud.create_volume(f"user-{number}", "home") for number in range(250)]

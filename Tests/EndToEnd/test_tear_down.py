@@ -368,6 +368,25 @@ def test_the_disk_is_listed_before_the_pod_ends_and_the_snapshot_names_the_listi
     assert len(orders("disk.capture-contents")) == 1
 
 
+def test_a_reservation_ends_with_its_data_in_a_snapshot_that_names_the_listing(
+        system, cluster, cloud, bucket, tenancy, orders):
+    volume = cloud.create_volume("alice", "home")
+    system.rows("UPDATE disks SET ebs_volume_id = %s", volume)
+    cluster.on_exec([["stdout", "1.2G\t/home/dev\n---\n/home/dev\n"], ["exit", 0]])
+    system.start(WORKER_QUEUES="disks,reservations,capacity")
+    told = tenancy.finish(tenancy.order())
+    eventually("the disk is free", lambda: system.hurry() or system.value("SELECT NOT in_use FROM disks"))
+    [snapshot] = boto3.client("ec2").describe_snapshots(OwnerIds=["self"])["Snapshots"]
+    tags = {tag["Key"]: tag["Value"] for tag in snapshot["Tags"]}
+    assert tags.items() >= {
+        "gpu-dev-user": "alice", "disk_name": "home", "SnapshotType": "cancellation", "disk_size": "1.2G",
+        "snapshot_content_s3": told["content_s3_uri"], "gpu-dev-operation": told["release_job_id"]}.items()
+    assert snapshot["VolumeId"] == volume and boto3.client("ec2").describe_volumes()["Volumes"] == []
+    listing = boto3.client("s3").get_object(Bucket=bucket, Key=told["content_s3_uri"].removeprefix(f"s3://{bucket}/"))
+    assert listing["Body"].read() == b"1.2G\t/home/dev\n---\n/home/dev\n"
+    assert cluster.names("pods") == set()
+
+
 @pytest.mark.parametrize("state", ["dead", "late", "no object"])
 def test_a_listing_that_cannot_be_had_is_done_without(system, bucket, tenancy, orders, state):
     system.start()

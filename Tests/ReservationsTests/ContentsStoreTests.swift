@@ -1,3 +1,4 @@
+import AWS
 import Jobs
 import Testing
 
@@ -8,8 +9,8 @@ import Testing
         let disk = HeldDisk(user: "alice@example.com", name: "home", release: nil)
         let job = try #require(JobID("0b6e7ab0-1f0e-4b53-8f5d-b0d2b1f0a6b1"))
         #expect(
-            ContentsStore.key(of: disk, by: job)
-                == "alice%40example.com/home/0b6e7ab0-1f0e-4b53-8f5d-b0d2b1f0a6b1-contents.txt"
+            ContentsStore.object(in: "contents", of: disk, by: job).description
+                == "s3://contents/alice%40example.com/home/0b6e7ab0-1f0e-4b53-8f5d-b0d2b1f0a6b1-contents.txt"
         )
     }
 }

@@ -164,7 +164,8 @@ class System:
     def rows(self, query: str, *parameters) -> list[tuple]:
         with psycopg.connect(self.environment["DATABASE_URL"], autocommit=True) as connection:
             cursor = connection.execute(query, parameters)
-            return cursor.fetchall() if cursor.description else []
+            has_rows = cursor.pgresult.status == psycopg.pq.ExecStatus.TUPLES_OK
+            return cursor.fetchall() if has_rows else []
 
     def value(self, query: str, *parameters):
         rows = self.rows(query, *parameters)

@@ -243,7 +243,8 @@ class World(System):
         url = self._direct["DATABASE_URL"] if hasattr(self, "_direct") else self.environment["DATABASE_URL"]
         with psycopg.connect(url, autocommit=True, options="-c default_transaction_read_only=off") as connection:
             cursor = connection.execute(query, parameters)
-            return cursor.fetchall() if cursor.description else []
+            has_rows = cursor.pgresult.status == psycopg.pq.ExecStatus.TUPLES_OK
+            return cursor.fetchall() if has_rows else []
 
     def while_reachable(self, query: str):
         """One value; nothing while PostgreSQL is away."""

@@ -105,12 +105,19 @@ class Story:
         self.disks.system.start()
         for _ in range(steps):
             name = self.chance.choice(NAMES)
-            step = self.chance.choice([
-                self.start, self.start, self.write, self.write, self.end, self.end, self.strange_end, self.back_up,
-                self.delete, self.undelete, self.purge])
+            step = self.chance.choice(self.choices(name))
             self.told.append(f"{step.__name__} {name}")
             step(name)
             self.model.check()
+
+    def choices(self, disk: str) -> list:
+        """What may happen next; what makes sense is likelier."""
+        anything = [self.strange_end, self.delete]
+        if disk in self.holders:
+            return [*anything, self.write, self.back_up] + [self.end] * 4
+        if self.disks.row("is_deleted", disk)[0]:
+            return [*anything, self.start, self.purge] + [self.undelete] * 4
+        return [*anything, self.purge] + [self.start] * 6
 
     def job(self, kind: str, disk: str, **payload) -> dict:
         """One job to its end, with a fault on the way now and then; the same job may be delivered again."""
@@ -133,6 +140,7 @@ class Story:
         if fault in ("pending", "failing"):
             eventually("the job waits or ends", lambda: (
                 self.aws.snapshots.pending or (system.state(job) or [""])[0] in ("succeeded", "dead")), 60)
+            self._look_again(job)
             self.aws.snapshots.finish(state="error" if fault == "failing" else "completed")
             self.aws.snapshots.release()
         if fault == "death":
@@ -146,6 +154,15 @@ class Story:
             system.start()
         return self.disks.outcome(job, seconds=60)
 
+    def _look_again(self, job: str) -> None:
+        """Gives a job that waits a turn in which nothing is any further yet."""
+        query = "SELECT turns FROM job_ledger WHERE job_id = %s AND state = 'waiting'"
+        turns = self.disks.system.value(query, job)
+        if turns is not None:
+            eventually("the job looks again", lambda: (
+                self.disks.hurry(job) or self.disks.system.value(query, job) != turns), 60)
+            eventually("the job waits or ends", lambda: self.disks.system.state(job)[0] != "running", 60)
+
     # What can happen
 
     def start(self, disk: str) -> None:
@@ -158,17 +175,17 @@ class Story:
         assert disk not in self.holders, "one holder at a time"
         self.holders[disk] = reservation
         assert self.model.holds[data["volume_id"]] == self.model.written[disk], "the newest data"
+        if self.chance.random() < 0.8:
+            self.write(disk)
 
     def write(self, disk: str) -> None:
-        if disk in self.holders:
-            self.model.write(disk, self.disks.row("ebs_volume_id", disk)[0])
+        self.model.write(disk, self.disks.row("ebs_volume_id", disk)[0])
 
     def end(self, disk: str) -> None:
-        if reservation := self.holders.get(disk):
-            self.disks.end(reservation)
-            data = self.job("disk.release", disk, reservation_id=reservation)
-            assert data["released"] is True, data
-            del self.holders[disk]
+        self.disks.end(self.holders[disk])
+        data = self.job("disk.release", disk, reservation_id=self.holders[disk])
+        assert data["released"] is True, data
+        del self.holders[disk]
 
     def strange_end(self, disk: str) -> None:
         before = self.disks.row("in_use, reservation_id, ebs_volume_id", disk)
@@ -177,9 +194,8 @@ class Story:
         assert self.disks.row("in_use, reservation_id, ebs_volume_id", disk) == before
 
     def back_up(self, disk: str) -> None:
-        if disk in self.holders:
-            self.job("disk.create-snapshot", disk, reservation_id=self.holders[disk])
-            self.job("disk.complete-snapshot", disk)
+        self.job("disk.create-snapshot", disk, reservation_id=self.holders[disk])
+        self.job("disk.complete-snapshot", disk)
 
     def delete(self, disk: str) -> None:
         data = self.job("disk.delete", disk, delete_date=day(self.chance.choice([1, 30])))
@@ -200,7 +216,7 @@ def test_nothing_is_lost_in_any_order_of_jobs_and_deaths(disks, aws, request, nu
     seed = request.config.getoption("--seed") * 1000 + number
     story = Story(disks, aws, seed)
     try:
-        story.run(steps=20)
+        story.run(steps=40)
         assert any(story.model.written.values())
     except BaseException:
         print(f"seed {seed}:", *story.told, sep="\n  ")

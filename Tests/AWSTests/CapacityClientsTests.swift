@@ -1,6 +1,7 @@
 import AWS
 import Foundation
 import HTTPPeers
+import Logging
 import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct CapacityClientsTests {
@@ -69,5 +70,16 @@ import Testing
         )
         #expect(url.contains("X-Amz-SignedHeaders=host%3Bx-k8s-aws-id"))
         #expect(abs(renewal.timeIntervalSinceNow - 840) < 5)
+    }
+
+    @Test func `a token ends with the credentials that signed it`() async throws {
+        let client = AWSClient(
+            configuration: try AWSConfiguration { ["AWS_REGION": "eu-west-1"][$0] },
+            http: TestAWS.http,
+            logger: Logger(label: "test"),
+            credentials: CountingCredentials([700])
+        )
+        let renewal = try await STSClient(client).eksToken(cluster: "c1").renewal
+        #expect(abs(renewal.timeIntervalSinceNow - 640) < 5)
     }
 }

@@ -1,6 +1,7 @@
 """Disks, volumes and snapshots as the tests of their life cycle need them, and what AWS has of them."""
 
 import datetime
+import time
 import uuid
 
 import boto3
@@ -42,12 +43,13 @@ class Disks:
         return volume
 
     def snapshot(self, disk: str = "home", user: str = "alice", size: int = 10, **tags) -> str:
-        """A snapshot of a volume that is gone."""
+        """A snapshot of a volume that is gone; the next one is newer, though moto tells whole seconds only."""
         volume = self.volume(disk, user, size=size)
         tags = {"gpu-dev-user": user, "disk_name": disk} | {key.replace("__", "-"): tags[key] for key in tags}
         tags = {key: value for key, value in tags.items() if value is not None}
         snapshot = self.ec2.create_snapshot(VolumeId=volume, TagSpecifications=[tagged("snapshot", tags)])["SnapshotId"]
         self.ec2.delete_volume(VolumeId=volume)
+        time.sleep(1 - time.time() % 1)
         return snapshot
 
     # What is there afterwards

@@ -5,8 +5,7 @@ import json
 import boto3
 import invariants
 import pytest
-from conftest import ROOT
-from system import eventually
+from system import ROOT, eventually
 from test_kinds import create_target_group, disk_of_ended_reservation, map_dns, new_reservation
 
 DISK = {"user_id": "alice", "disk_name": "home"}

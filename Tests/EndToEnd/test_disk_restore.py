@@ -109,7 +109,7 @@ def test_a_volume_that_is_still_attached_is_waited_for(disks, cloud):
     disks.system.start()
     job = disks.restore(reservation)
     disks.waits(job, "volume-in-use")
-    disks.ec2.detach_volume(VolumeId=volume)
+    disks.ec2.detach_volume(VolumeId=volume, InstanceId=cloud.instance)
     assert disks.outcome(job)["volume_id"] == volume
 
 

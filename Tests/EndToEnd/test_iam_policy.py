@@ -4,7 +4,7 @@ import json
 import re
 
 import boto3
-from conftest import ROOT
+from system import ROOT
 
 SERVICES = {"elasticLoadBalancing": "elasticloadbalancing", "autoScaling": "autoscaling"}
 CLIENTS = {"elasticloadbalancing": "elbv2"}

@@ -5,7 +5,7 @@ extension STSClient {
     /// A bearer token for the API server of an EKS cluster, and when to have a new one.
     ///
     /// It is a presigned URL of GetCallerIdentity that names the cluster in the signed header `x-k8s-aws-id`; it is
-    /// good for 15 minutes, so the renewal falls at 14.
+    /// good for 15 minutes, so the renewal falls at 14, or a minute before the credentials end that signed it.
     ///
     /// - Parameters:
     ///   - cluster: The name of the cluster.
@@ -36,7 +36,8 @@ extension STSClient {
                     "the token has \(token.utf8.count) bytes, EKS takes 4096: the session token is too long"
             )
         }
-        return (token, self.client.configuration.now().addingTimeInterval(14 * 60))
+        let renewal = self.client.configuration.now().addingTimeInterval(14 * 60)
+        return (token, min(renewal, credentials.expiration?.addingTimeInterval(-60) ?? renewal))
     }
 }
 

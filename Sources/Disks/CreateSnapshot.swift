@@ -74,14 +74,12 @@ struct CreateSnapshot: JobHandler {
             let message = "an earlier start may have begun a snapshot that does not show yet"
             return .snooze(Self.patience, Reason("start-unsettled", message))
         }
-        switch try await self.earlierSnapshot(of: volume, disk, for: job) {
-        case .mustEnd(let id):
+        if let earlier = try await self.earlierSnapshot(of: volume, for: job) {
             let message =
-                "snapshot \(id) began before the disk came to rest; a new one is taken when it is done"
+                "snapshot \(earlier) may have begun before the last writes; a new one is taken when it is done"
             return .snooze(Self.patience, Reason("snapshot-pending", message))
-        case .adopted(let snapshot): return .success(try await self.success(snapshot, disk, job))
-        case .none: return .success(try await self.success(try await self.take(volume, for: job), disk, job))
         }
+        return .success(try await self.success(try await self.take(volume, for: job), disk, job))
     }
 }
 
@@ -108,28 +106,18 @@ extension CreateSnapshot {
         return nil
     }
 
-    private enum EarlierSnapshot {
-        case none
-        case adopted(Snapshot)
-        case mustEnd(SnapshotID)
-    }
-
-    /// A pending snapshot that somebody else began is as good as ours only if it began when the disk was at rest:
-    /// detached, and its reservation over.
-    private func earlierSnapshot(of volume: Volume, _ disk: Disk, for job: Job<Payload>) async throws
-        -> EarlierSnapshot
-    {
+    /// A pending snapshot that somebody else began; nil if this job's own is among them.
+    ///
+    /// It is never as good as a new one: AWS does not tell when a volume was detached, so the last writes may have come
+    /// after it.
+    private func earlierSnapshot(of volume: Volume, for job: Job<Payload>) async throws -> SnapshotID? {
         let pending = try await self.ec2.describeSnapshots(
             matching: [.volume(volume.id), .status("pending")],
             deadline: job.context.deadline
         )
         let others = pending.filter { $0.tags[EC2Client.operationTag] != job.id.description }
-        guard others.count == pending.count, let newest = others.max(by: { $0.startTime < $1.startTime })
-        else {
-            return .none
-        }
-        let isAtRest = !volume.isAttached && disk.holderEnded.map { newest.startTime >= $0 } ?? false
-        return isAtRest ? .adopted(newest) : .mustEnd(newest.id)
+        guard others.count == pending.count else { return nil }
+        return others.max { $0.startTime < $1.startTime }?.id
     }
 
     private func ownSnapshots(of volume: Volume, for job: Job<Payload>) async throws -> [Snapshot] {

@@ -25,9 +25,6 @@ struct Disk: Sendable {
     /// Whether a live reservation holds the disk, or has just taken it: its volume may not be attached yet.
     let isBeingTaken: Bool
 
-    /// When the reservation that held it ended, where that is known.
-    let holderEnded: Date?
-
     var key: DiskKey { DiskKey(user: self.user, name: self.name) }
 
     var subject: EventSubject { EventSubject("disk", self.user, self.name) }
@@ -68,8 +65,7 @@ extension Disk {
             coalesce(d.is_backing_up, false) AS is_backing_up, coalesce(d.snapshot_count, 0) AS snapshot_count,
             d.delete_date::text AS delete_date, d.last_snapshot_at, d.last_used,
             coalesce(d.operation_status = 'completed', false) AS has_completed_operation,
-            \(isBeingTaken) AS is_being_taken,
-            coalesce(r.reservation_ended, r.cancelled_at, r.failed_at) AS holder_ended
+            \(isBeingTaken) AS is_being_taken
         FROM disks d LEFT JOIN reservations r USING (reservation_id)
         """
 
@@ -96,6 +92,5 @@ extension Disk {
         self.operation = try row.readOptional("operation_id")
         self.hasCompletedOperation = try row.read("has_completed_operation")
         self.isBeingTaken = try row.read("is_being_taken")
-        self.holderEnded = try row.readOptional("holder_ended")
     }
 }

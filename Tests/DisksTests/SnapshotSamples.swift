@@ -69,8 +69,7 @@ enum Sample {
             holder: nil,
             operation: nil,
             hasCompletedOperation: false,
-            isBeingTaken: false,
-            holderEnded: nil
+            isBeingTaken: false
         )
     }
 }

@@ -35,8 +35,7 @@ func row(
         holder: nil,
         operation: nil,
         hasCompletedOperation: false,
-        isBeingTaken: isBeingTaken,
-        holderEnded: nil
+        isBeingTaken: isBeingTaken
     )
 }
 

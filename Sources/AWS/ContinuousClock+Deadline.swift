@@ -4,7 +4,4 @@ extension ContinuousClock.Instant {
 
     /// The deadline of a call whose caller has none of its own.
     package static var inThirtySeconds: ContinuousClock.Instant { .in(.seconds(30)) }
-
-    /// What is left until then; negative afterwards.
-    var remaining: Duration { ContinuousClock.now.duration(to: self) }
 }

@@ -42,7 +42,7 @@ struct CompleteSnapshot: JobHandler {
     private static let patience: Duration = .seconds(15)
 
     func exclusiveKey(for payload: Payload) -> String? {
-        DiskKey(user: payload.user.description, name: payload.disk.description).description
+        DiskKey(payload.user, payload.disk).description
     }
 
     func act(on job: Job<Payload>) async throws -> Fate {

@@ -52,7 +52,7 @@ struct CreateSnapshot: JobHandler {
     /// How long to wait for a pending snapshot that began too early, and for one to show up that may have been begun.
     private static let patience: Duration = .seconds(15)
 
-    func exclusiveKey(for payload: Payload) -> String? { "disk:\(payload.user)/\(payload.disk)" }
+    func exclusiveKey(for payload: Payload) -> String? { DiskKey(payload.user, payload.disk).description }
 
     func act(on job: Job<Payload>) async throws -> Fate {
         let payload = job.payload

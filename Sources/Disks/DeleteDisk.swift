@@ -12,7 +12,7 @@ struct DeleteDisk: JobHandler {
     let database: PostgresPool
     let ec2: EC2Client
 
-    struct Payload: Decodable, Sendable {
+    struct Payload: Decodable, DryRunPayload {
         let user: UserID
         let disk: DiskName
         let date: Day?
@@ -49,7 +49,7 @@ struct DeleteDisk: JobHandler {
     private static let usualTerm = 30
 
     func exclusiveKey(for payload: Payload) -> String? {
-        DiskKey(user: payload.user.description, name: payload.disk.description).description
+        DiskKey(payload.user, payload.disk).description
     }
 
     func act(on job: Job<Payload>) async throws -> Fate {
@@ -57,7 +57,7 @@ struct DeleteDisk: JobHandler {
         guard let disk = try await Disk.find(payload.user, payload.disk, in: self.database) else {
             return .rejected(.unknownDisk(payload.user, payload.disk))
         }
-        guard !self.isDryRun(job) else { return try await self.delete(disk, job) }
+        guard !job.isDryRun else { return try await self.delete(disk, job) }
         return try await DiskOperation(id: payload.operation, disk: disk, database: self.database).whole {
             try await self.delete(disk, job)
         }
@@ -65,15 +65,13 @@ struct DeleteDisk: JobHandler {
 }
 
 extension DeleteDisk {
-    private func isDryRun(_ job: Job<Payload>) -> Bool { job.context.isDryRun || job.payload.isDryRun }
-
     private func delete(_ disk: Disk, _ job: Job<Payload>) async throws -> Fate {
         let deadline = job.context.deadline
         let date = job.payload.date ?? disk.dueDate ?? Day.today.adding(days: Self.usualTerm)
         let volumes = try await DiskVolumes(of: disk, in: self.ec2, self.database, deadline: deadline)
         let snapshots = try await DiskSnapshots(of: disk.key, in: self.ec2, deadline: deadline)
         if let refusal = self.refusal(disk, date, volumes, snapshots) { return .rejected(refusal) }
-        guard !self.isDryRun(job) else {
+        guard !job.isDryRun else {
             let count = snapshots.all.count
             return .success(self.success(disk, date, tagged: count, nil, volumes.live.first?.id, job))
         }
@@ -170,7 +168,7 @@ extension DeleteDisk {
                 tagged_snapshots: tagged,
                 snapshot_id: Nullable(snapshot?.rawValue),
                 volume_id: Nullable(volume?.rawValue),
-                dry_run: self.isDryRun(job)
+                dry_run: job.isDryRun
             ),
             writes: writes
         )

@@ -9,6 +9,9 @@ struct DiskHold: Sendable {
     let reservation: ReservationID
     let database: PostgresPool
 
+    /// Those of reservations that may still take a disk.
+    private static let liveStatuses = ["queued", "pending", "preparing", "active"]
+
     /// Takes the disk; a disk that the reservation holds already is taken as it is.
     ///
     /// A row that somebody else has locked is a surprise that is worth another try.
@@ -24,7 +27,7 @@ struct DiskHold: Sendable {
             FROM free WHERE d.disk_id = free.disk_id AND d.is_deleted IS NOT TRUE
                 AND (d.in_use IS NOT TRUE OR d.reservation_id = \(self.reservation.description))
                 AND EXISTS (SELECT FROM reservations WHERE reservation_id = \(self.reservation.description)
-                    AND status IN ('queued', 'pending', 'preparing', 'active'))
+                    AND status = ANY(\(Self.liveStatuses)::text[]))
             """
         )
         let disk = try await Disk.find(self.user, self.disk, in: self.database)
@@ -55,7 +58,7 @@ struct DiskHold: Sendable {
         guard let status = try row?.read("status", as: String.self) else {
             return .rejected(Reason("unknown-reservation", "there is no reservation \(self.reservation)"))
         }
-        guard ["queued", "pending", "preparing", "active"].contains(status) else {
+        guard Self.liveStatuses.contains(status) else {
             let message = "reservation \(self.reservation) is \(status) and needs no disk any more"
             return .rejected(Reason("reservation-over", message))
         }

@@ -1,9 +1,20 @@
+import Jobs
+
 /// Whose disk it is and what it is called, which is unique.
 ///
 /// Compared byte for byte, as PostgreSQL does: Swift takes two spellings of one accented letter for the same.
 struct DiskKey: Hashable, Sendable, CustomStringConvertible {
     let user: String
     let name: String
+
+    init(user: String, name: String) {
+        self.user = user
+        self.name = name
+    }
+
+    init(_ user: UserID, _ disk: DiskName) {
+        self.init(user: user.description, name: disk.description)
+    }
 
     /// What a job that works on the disk holds alone.
     var description: String { "disk:\(self.user)/\(self.name)" }

@@ -12,7 +12,7 @@ struct PruneSnapshots: JobHandler {
     let database: PostgresPool
     let ec2: EC2Client
 
-    struct Payload: Decodable, Sendable {
+    struct Payload: Decodable, DryRunPayload {
         let disk: DiskKey?
         let isDryRun: Bool
 
@@ -26,9 +26,7 @@ struct PruneSnapshots: JobHandler {
                 let (missing, given) = user == nil ? ("user_id", "disk_name") : ("disk_name", "user_id")
                 throw PayloadFaults(missing, "goes with \(given)")
             }
-            self.disk = user.flatMap { user in
-                disk.map { DiskKey(user: user.description, name: $0.description) }
-            }
+            self.disk = user.flatMap { user in disk.map { DiskKey(user, $0) } }
             self.isDryRun = dryRun?.isOn ?? false
         }
     }
@@ -46,7 +44,7 @@ struct PruneSnapshots: JobHandler {
             deadline: context.deadline
         )
         let inventory = SnapshotInventory(listing, of: rows, only: payload.disk, at: Date())
-        var tally = PruningTally(inventory, isDryRun: context.isDryRun || payload.isDryRun)
+        var tally = PruningTally(inventory, isDryRun: job.isDryRun)
         guard !tally.dry_run else {
             return .success(self.success(tally.supposing(inventory), payload))
         }

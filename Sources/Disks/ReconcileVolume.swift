@@ -35,7 +35,7 @@ struct ReconcileVolume: JobHandler {
         if let row { return .success(try await self.followed(row, by: volume, deadline)) }
         guard let disk = volume.taggedDisk else { return .success(Reconciliation(.ignored, id).success) }
         guard let row = try await Disk.find(disk.user, disk.name, in: self.database) else {
-            return .success(try await self.imported(volume, disk.user, disk.name, deadline))
+            return .success(try await self.imported(volume, as: disk, deadline))
         }
         return .success(try await self.linked(row, to: volume, deadline))
     }
@@ -99,18 +99,16 @@ extension ReconcileVolume {
     }
 
     /// No row: the disk was made before there were rows, or its row was lost.
-    private func imported(
-        _ volume: Volume,
-        _ user: String,
-        _ name: String,
-        _ deadline: ContinuousClock.Instant,
-    ) async throws -> Success {
-        let snapshots = try await SnapshotSummary(user: user, disk: name, in: self.ec2, deadline: deadline)
+    private func imported(_ volume: Volume, as disk: DiskKey, _ deadline: ContinuousClock.Instant)
+        async throws
+        -> Success
+    {
+        let snapshots = try await DiskSnapshots(of: disk, in: self.ec2, deadline: deadline).summary
         let reservation = volume.reservation
         let insertion: SQL = """
             INSERT INTO disks (user_id, disk_name, ebs_volume_id, size_gb, in_use, created_at, reservation_id,
                 snapshot_count, pending_snapshot_count, is_backing_up, last_snapshot_at)
-            VALUES (\(user), \(name), \(volume.id.rawValue), \(volume.size), \(volume.isAttached),
+            VALUES (\(disk.user), \(disk.name), \(volume.id.rawValue), \(volume.size), \(volume.isAttached),
                 \(volume.createTime),
                 (SELECT reservation_id FROM reservations WHERE reservation_id = \(reservation)),
                 \(snapshots.count), \(snapshots.pending), \(snapshots.pending > 0), \(snapshots.newest))
@@ -118,19 +116,14 @@ extension ReconcileVolume {
         let columns = [
             "ebs_volume_id", "size_gb", "in_use", "snapshot_count", "is_backing_up", "last_snapshot_at",
         ]
-        return Reconciliation(.created, volume.id, user: user, disk: name, changed: columns)
+        return Reconciliation(.created, volume.id, user: disk.user, disk: disk.name, changed: columns)
             .success(writes: [Write(insertion)])
     }
 
     private func changes(of row: Disk, to volume: Volume, _ deadline: ContinuousClock.Instant) async throws
         -> [DiskChange]
     {
-        let snapshots = try await SnapshotSummary(
-            user: row.user,
-            disk: row.name,
-            in: self.ec2,
-            deadline: deadline
-        )
-        return row.changes(following: volume, snapshots)
+        let snapshots = try await DiskSnapshots(of: row.key, in: self.ec2, deadline: deadline)
+        return row.changes(following: volume, snapshots.summary)
     }
 }

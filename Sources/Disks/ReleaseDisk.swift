@@ -14,7 +14,7 @@ struct ReleaseDisk: JobHandler {
     let database: PostgresPool
     let ec2: EC2Client
 
-    struct Payload: Decodable, Sendable {
+    struct Payload: Decodable, DryRunPayload {
         let user: UserID
         let disk: DiskName
         let reservation: ReservationID
@@ -60,7 +60,7 @@ struct ReleaseDisk: JobHandler {
     private static let timeToDetach: Duration = .seconds(600)
 
     func exclusiveKey(for payload: Payload) -> String? {
-        DiskKey(user: payload.user.description, name: payload.disk.description).description
+        DiskKey(payload.user, payload.disk).description
     }
 
     func act(on job: Job<Payload>) async throws -> Fate {
@@ -87,12 +87,10 @@ struct ReleaseDisk: JobHandler {
 }
 
 extension ReleaseDisk {
-    private func isDryRun(_ job: Job<Payload>) -> Bool { job.context.isDryRun || job.payload.isDryRun }
-
     /// Off the machine, into a snapshot, and only then away.
     private func release(_ disk: Disk, keeping volume: Volume, _ job: Job<Payload>) async throws -> Fate {
         let payload = job.payload
-        guard !self.isDryRun(job) else {
+        guard !job.isDryRun else {
             return .success(self.success(of: job, isReleased: true, volume: volume.id))
         }
         guard !volume.isAttached else { return try await self.detach(volume, job) }
@@ -166,7 +164,7 @@ extension ReleaseDisk {
             let message = "neither the volume nor a good snapshot of the disk can be found; it stays held"
             return .rejected(Reason("no-snapshot", message))
         }
-        guard !self.isDryRun(job) else { return .success(self.success(of: job, isReleased: true)) }
+        guard !job.isDryRun else { return .success(self.success(of: job, isReleased: true)) }
         let removal = VolumeRemoval(ec2: self.ec2, disk: disk, context: job.context)
         for broken in volumes.broken where broken.reservation == disk.holder {
             let step = try await removal.delete(
@@ -214,7 +212,7 @@ extension ReleaseDisk {
                 snapshot_id: Nullable(snapshot?.rawValue),
                 volume_id: Nullable(volume?.rawValue),
                 released: isReleased,
-                dry_run: self.isDryRun(job)
+                dry_run: job.isDryRun
             ),
             writes: writes
         )

@@ -56,7 +56,7 @@ struct RestoreDisk: JobHandler {
     private static let patience: (others: Duration, own: Duration) = (.seconds(15), .seconds(5))
 
     func exclusiveKey(for payload: Payload) -> String? {
-        DiskKey(user: payload.user.description, name: payload.disk.description).description
+        DiskKey(payload.user, payload.disk).description
     }
 
     func act(on job: Job<Payload>) async throws -> Fate {

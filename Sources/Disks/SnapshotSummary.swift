@@ -24,18 +24,6 @@ struct SnapshotSummary: Sendable, Equatable {
         }
         self.count += 1
     }
-
-    /// Reads the snapshots of a disk.
-    init(user: String, disk: String, in ec2: EC2Client, deadline: ContinuousClock.Instant)
-        async throws(AWSError)
-    {
-        self.init(
-            try await ec2.describeSnapshots(
-                matching: [.tag(DiskTag.user, user), .tag(DiskTag.disk, disk)],
-                deadline: deadline
-            )
-        )
-    }
 }
 
 extension Snapshot {

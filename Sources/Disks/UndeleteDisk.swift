@@ -36,7 +36,7 @@ struct UndeleteDisk: JobHandler {
     }
 
     func exclusiveKey(for payload: Payload) -> String? {
-        DiskKey(user: payload.user.description, name: payload.disk.description).description
+        DiskKey(payload.user, payload.disk).description
     }
 
     func act(on job: Job<Payload>) async throws -> Fate {

@@ -119,7 +119,3 @@ final class ConversationLine: Sendable {
 }
 
 private let tickInterval: Duration = .seconds(5)
-
-extension ContinuousClock.Instant {
-    fileprivate var remaining: Duration { ContinuousClock.now.duration(to: self) }
-}

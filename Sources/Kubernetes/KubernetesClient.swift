@@ -88,8 +88,3 @@ package struct KubernetesClient: Sendable {
         }
     }
 }
-
-extension ContinuousClock.Instant {
-    /// What is left until then; negative afterwards.
-    var remaining: Duration { ContinuousClock.now.duration(to: self) }
-}

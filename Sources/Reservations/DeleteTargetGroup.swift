@@ -25,7 +25,7 @@ struct DeleteTargetGroup: JobHandler {
 
     func act(on job: Job<Payload>) async throws -> Fate {
         guard let settings = self.settings else { return .rejected(.routesNotSetUp) }
-        let isDryRun = job.context.isDryRun || job.payload.isDryRun
+        let isDryRun = job.isDryRun
         let removal = RouteRemoval(
             database: self.database,
             loadBalancing: self.loadBalancing,

@@ -1,7 +1,7 @@
 import Jobs
 
 /// The payload of jobs that take something of a reservation away.
-struct RemovalPayload: Decodable, Sendable {
+struct RemovalPayload: Decodable, DryRunPayload {
     let reservation: ReservationID
     let isDryRun: Bool
 

@@ -21,7 +21,7 @@ struct TearDown: JobHandler {
     let dns: DNSSettings?
     let routes: RouteSettings?
 
-    struct Payload: Decodable, Sendable {
+    struct Payload: Decodable, DryRunPayload {
         let reservation: ReservationID
         let end: ReservationEnd
         let user: UserID?
@@ -63,7 +63,7 @@ struct TearDown: JobHandler {
             return .rejected(Refusal.unknownReservation(payload.reservation).reason)
         }
         if let refusal = self.refusal(found, payload) { return .rejected(refusal) }
-        if job.context.isDryRun || payload.isDryRun { return try await self.rehearse(found, job) }
+        if job.isDryRun { return try await self.rehearse(found, job) }
         guard
             let reservation = try await found.ended(
                 as: payload.end,

@@ -23,7 +23,7 @@ struct UnmapDNS: JobHandler {
 
     func act(on job: Job<Payload>) async throws -> Fate {
         guard let settings = self.settings else { return .rejected(.hostNamesNotSetUp) }
-        let isDryRun = job.context.isDryRun || job.payload.isDryRun
+        let isDryRun = job.isDryRun
         let removal = HostNameRemoval(
             claims: HostNameClaims(database: self.database),
             zone: HostNameZone(route53: self.route53, settings: settings, context: job.context),

@@ -24,6 +24,11 @@ QUICK = {
 }
 
 
+def fetched(cursor: psycopg.Cursor) -> list[tuple]:
+    """The rows of a statement, which may have no columns; none of one that gives no rows."""
+    return cursor.fetchall() if cursor.pgresult.status == psycopg.pq.ExecStatus.TUPLES_OK else []
+
+
 def eventually(what: str, condition: Callable[[], object], seconds: float = 30):
     """Returns the first true value of the condition; fails after so many seconds."""
     deadline = time.monotonic() + seconds
@@ -163,9 +168,7 @@ class System:
 
     def rows(self, query: str, *parameters) -> list[tuple]:
         with psycopg.connect(self.environment["DATABASE_URL"], autocommit=True) as connection:
-            cursor = connection.execute(query, parameters)
-            has_rows = cursor.pgresult.status == psycopg.pq.ExecStatus.TUPLES_OK
-            return cursor.fetchall() if has_rows else []
+            return fetched(connection.execute(query, parameters))
 
     def value(self, query: str, *parameters):
         rows = self.rows(query, *parameters)

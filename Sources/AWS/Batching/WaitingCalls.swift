@@ -1,3 +1,4 @@
+import HTTP
 import Synchronization
 
 /// Calls that wait for a result which comes about for several of them at once.

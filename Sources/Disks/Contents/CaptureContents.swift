@@ -67,11 +67,12 @@ struct CaptureContents: JobHandler {
                 Reason("invalid-key", "a user whose id has a slash in it has no place in the bucket")
             )
         }
-        let name = "\(payload.snapshot?.rawValue ?? job.id.description)-contents.txt"
-        let object = S3Object(
-            bucket: bucket,
-            segments: [payload.user.description, payload.disk.description, name]
+        let key = ListingKey.segments(
+            user: payload.user.description,
+            disk: payload.disk.description,
+            origin: payload.snapshot?.rawValue ?? job.id.description
         )
+        let object = S3Object(bucket: bucket, segments: key)
         guard let uri = ContentURI(wire: object.description) else {
             return .rejected(Reason("invalid-key", "\(object) is longer than a tag can be"))
         }
@@ -163,7 +164,7 @@ extension CaptureContents {
     > {
         guard let id = job.payload.snapshot else { return .done([]) }
         let deadline = job.context.deadline
-        let disk = DiskKey(user: job.payload.user.description, name: job.payload.disk.description)
+        let disk = DiskKey(job.payload.user, job.payload.disk)
         guard let snapshot = try await self.ec2.snapshot(id, deadline: deadline) else {
             return .over(.rejected(Reason("InvalidSnapshot.NotFound", "there is no snapshot \(id)")))
         }

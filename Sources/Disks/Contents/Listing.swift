@@ -1,3 +1,4 @@
+import Jobs
 import Kubernetes
 
 /// The files of a disk as a command in its pod has printed them: how much is in use, a line of dashes, and the tree.
@@ -30,9 +31,8 @@ struct Listing: Sendable, Equatable {
             let end = bytes.lastIndex(of: Self.newline) ?? bytes.startIndex
             bytes = bytes.prefix(through: end) + Self.note
         }
-        let firstLine = bytes.prefix { $0 != UInt8(ascii: "\t") && $0 != Self.newline }
         self.bytes = Array(bytes)
-        self.usage = DiskUsage(wire: String(decoding: firstLine, as: UTF8.self))
+        self.usage = DiskUsage(atTheHeadOf: bytes)
         self.isTruncated = result.isTruncated
         self.exitCode = result.exitCode
     }

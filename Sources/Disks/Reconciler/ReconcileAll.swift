@@ -18,7 +18,7 @@ struct ReconcileAll: JobHandler {
     let ec2: EC2Client
     let deadline: Duration?
 
-    struct Payload: Decodable, Sendable {
+    struct Payload: Decodable, DryRunPayload {
         let scope: SnapshotCensus.Scope
         let isDryRun: Bool
 
@@ -53,7 +53,7 @@ struct ReconcileAll: JobHandler {
     private func reconcile(_ job: Job<Payload>, in session: PostgresConnection) async throws
         -> ReconcileStatistics
     {
-        let isDryRun = job.context.isDryRun || job.payload.isDryRun
+        let isDryRun = job.isDryRun
         guard let lock = try await ReconcilerLock(in: session) else {
             var statistics = ReconcileStatistics()
             statistics.skipped_concurrent_run = true

@@ -13,22 +13,16 @@ struct ContentsStore: Sendable {
 
     /// Where a job of `disk.capture-contents` stores the listing of a disk.
     static func object(in bucket: String, of disk: HeldDisk, by job: JobID) -> S3Object {
-        S3Object(bucket: bucket, segments: [disk.user, disk.name, "\(job)-contents.txt"])
+        let key = ListingKey.segments(user: disk.user, disk: disk.name, origin: job.description)
+        return S3Object(bucket: bucket, segments: key)
     }
 
     /// The listing that the job has stored; nil if there is none.
-    ///
-    /// What du printed is the first line, up to a tab.
     func listing(of disk: HeldDisk, by job: JobID, deadline: ContinuousClock.Instant) async throws(AWSError)
         -> ContentsListing.Stored?
     {
         let object = Self.object(in: self.bucket, of: disk, by: job)
         guard let bytes = try await self.s3.object(object, deadline: deadline) else { return nil }
-        let usage = String(
-            decoding: bytes.prefix { $0 != UInt8(ascii: "\t") && $0 != UInt8(ascii: "\n") },
-            as: UTF8.self
-        )
-        let isUsage = usage.utf8.count <= 32 && usage.wholeMatch(of: /[0-9]+([.,][0-9]+)?[BKMGTPE]?/) != nil
-        return ContentsListing.Stored(uri: object.description, usage: isUsage ? usage : nil)
+        return ContentsListing.Stored(uri: object.description, usage: DiskUsage(atTheHeadOf: bytes)?.text)
     }
 }

@@ -19,7 +19,7 @@ struct Sweep: JobHandler {
 
     var deadline: Duration? { .seconds(300) }
 
-    struct Payload: Decodable, Sendable {
+    struct Payload: Decodable, DryRunPayload {
         let isDryRun: Bool
 
         init(from decoder: any Decoder) throws {
@@ -48,7 +48,7 @@ struct Sweep: JobHandler {
     func exclusiveKey(for payload: Payload) -> String? { "sweep:reservations" }
 
     func act(on job: Job<Payload>) async throws -> Fate {
-        let isDryRun = job.context.isDryRun || job.payload.isDryRun
+        let isDryRun = job.isDryRun
         let plan = try await self.plan(job.context)
         self.tell(plan, job.context.logger)
         if let refusal = plan.refusal { return .rejected(refusal, writes: isDryRun ? [] : plan.notes) }

@@ -19,7 +19,7 @@ import pika
 import psycopg
 from link import Link
 from load import Job, Load
-from system import ROOT, Replica, System, eventually
+from system import ROOT, Replica, System, eventually, fetched
 
 BROKER_FAULTS = (pika.exceptions.AMQPError, OSError)
 
@@ -242,9 +242,7 @@ class World(System):
     def rows(self, query: str, *parameters) -> list[tuple]:
         url = self._direct["DATABASE_URL"] if hasattr(self, "_direct") else self.environment["DATABASE_URL"]
         with psycopg.connect(url, autocommit=True, options="-c default_transaction_read_only=off") as connection:
-            cursor = connection.execute(query, parameters)
-            has_rows = cursor.pgresult.status == psycopg.pq.ExecStatus.TUPLES_OK
-            return cursor.fetchall() if has_rows else []
+            return fetched(connection.execute(query, parameters))
 
     def while_reachable(self, query: str):
         """One value; nothing while PostgreSQL is away."""

@@ -23,6 +23,7 @@ def flood(system, count: int) -> list[str]:
 @pytest.mark.parametrize("options", [(), ("--kill",)], ids=["in order", "killed"])
 def test_rabbitmq_is_restarted_under_load(system, options):
     system.start(2)
+    system.wait_until_queues_are_kept()
     jobs = flood(system, 400)
     restart("rabbitmq", *options)
     system.connect()

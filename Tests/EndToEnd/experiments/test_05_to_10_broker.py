@@ -13,6 +13,7 @@ from world import broker_process, services
 @pytest.mark.parametrize("options", [(), ("--kill",)], ids=["in order", "killed"])
 def test_restarts(world, options):
     world.start(2)
+    world.wait_until_queues_are_kept()
     with world.flooding(200, per_second=15):
         for _ in range(world.size(2, 5)):
             services("restart", "rabbitmq", *options)

@@ -1,4 +1,6 @@
-"""Part 4, on demand: whether a million jobs leave the worker as it was."""
+"""Part 4, on demand: whether a million jobs leave the worker as it was, and whether they are forgotten in time."""
+
+import time
 
 from bench.figures import Figure, Row, number
 from bench.machine import resident_memory, steady, watch
@@ -30,6 +32,7 @@ def measure(options: Options) -> list[Row]:
             "SELECT relname, pg_total_relation_size(oid) / 1048576.0 FROM pg_class"
             " WHERE relname IN ('outbox', 'job_ledger')"))
         ledger = place.rows("SELECT count(*) FROM job_ledger WHERE state = 'succeeded'")[0][0]
+        pruned, busy = _prune(place, ledger, stretch)
     if ledger != total + stretch:
         raise RuntimeError(f"the ledger has {ledger} of {total + stretch} jobs")
     ratio = last / first
@@ -43,7 +46,33 @@ def measure(options: Options) -> list[Row]:
         Row("endurance", "outbox, empty again",
             f"size on disk; the ledger of all jobs has {number(sizes['job_ledger'])} MiB", "MiB",
             Figure.of([sizes["outbox"]]), more=sizes),
+        Row("endurance", "ledger rows forgotten", f"of {ledger:,} that are too old, while {number(busy)} jobs/s are done",
+            "rows/s", Figure.of([pruned]), Figure.of([pruned / busy]), "× the jobs meanwhile",
+            target=f"{'✓' if pruned >= busy else '✗'} ≥ the jobs", is_met=pruned >= busy, more={"jobs": busy}),
     ]
+
+
+def _prune(place: Site, old: int, count: int) -> tuple[float, float]:
+    """Rows that a worker forgets a second, and jobs that it does a second meanwhile."""
+    place.stop()
+    place.rows("UPDATE job_ledger SET created_at = created_at - interval '30 days'")
+    place.rows("VACUUM ANALYZE job_ledger")
+    before = _forgotten(place)
+    publish(disks(place.name, count, first=_recorded(place)), place.keep_alive)
+    place.start()
+    eventually("the first rows are forgotten", lambda: _forgotten(place) > before, 60)
+    start, first, done = time.monotonic(), _forgotten(place), _recorded(place)
+    while place.depth(f"{place.name}.disks") > 0 and _forgotten(place) - before < old:
+        time.sleep(0.1)
+    seconds = time.monotonic() - start
+    figures = (_forgotten(place) - first) / seconds, (_recorded(place) - done) / seconds
+    eventually("all rows are forgotten", lambda: _forgotten(place) - before >= old, 600)
+    return figures
+
+
+def _forgotten(place: Site) -> int:
+    place.check()
+    return place.rows("SELECT n_tup_del FROM pg_stat_user_tables WHERE relname = 'job_ledger'")[0][0]
 
 
 def _recorded(place: Site) -> int:

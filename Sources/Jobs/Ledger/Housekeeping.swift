@@ -14,11 +14,14 @@ struct Housekeeping: Sendable {
 
     private static let batch = 5000
 
-    /// Prunes about once an hour until the task is cancelled.
+    /// Prunes soon after the start, since some replicas never live for an hour, and then about once an hour until the
+    /// task is cancelled.
     func run() async {
+        var pause: Duration = .seconds(10)
         while !Task.isCancelled {
             do {
-                try await self.loop.sleep(for: .seconds(3600) * Double.random(in: 0.5...1.5))
+                try await self.loop.sleep(for: pause * Double.random(in: 0.5...1.5))
+                pause = .seconds(3600)
                 while try await self.pruneBatch() == Self.batch {}
             } catch is CancellationError {
                 return

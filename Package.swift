@@ -19,6 +19,13 @@ let configuration: Target.Dependency = .product(name: "Configuration", package: 
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
+let metricsCore: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
+let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
+let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
+let sockets: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let channels: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let yaml: Target.Dependency = .product(name: "Yams", package: "yams")
 
 /// The SQL and JSON schemas travel inside the program.
@@ -32,6 +39,9 @@ let schemas: [Resource] =
         "reservation.sweep", "reservation.tear-down", "reservation.unmap-dns",
     ].map { .embedInCode("Schemas/jobs/\($0).json") }
 
+/// Version and commit of the program, one a line; who builds a release writes them.
+let release = Resource.embedInCode("release.txt")
+
 let package = Package(
     name: "gpudev-worker",
     products: [.executable(name: "gpudev-worker", targets: ["GPUDevWorker"])],
@@ -39,7 +49,11 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.0.0", traits: []),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0", traits: []),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.8.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "5.0.1"),
     ],
@@ -49,23 +63,31 @@ let package = Package(
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .target(name: "EventLoops", dependencies: ["CLinux"], swiftSettings: settings),
-        .target(name: "Postgres", dependencies: ["CPostgres", "EventLoops", log], swiftSettings: settings),
+        .target(
+            name: "Postgres",
+            dependencies: ["CPostgres", "EventLoops", log, metrics],
+            swiftSettings: settings
+        ),
         .target(
             name: "RabbitMQ",
             dependencies: ["CRabbitMQ", "EventLoops", log],
             swiftSettings: settings
         ),
         .target(name: "HTTP", dependencies: ["CCurl"], swiftSettings: settings),
-        .target(name: "AWS", dependencies: ["HTTP", crypto, log], swiftSettings: memorySafe),
-        .target(name: "Kubernetes", dependencies: ["HTTP", crypto, log, yaml], swiftSettings: memorySafe),
+        .target(name: "AWS", dependencies: ["HTTP", crypto, log, metrics], swiftSettings: memorySafe),
+        .target(
+            name: "Kubernetes",
+            dependencies: ["HTTP", crypto, log, metrics, yaml],
+            swiftSettings: memorySafe
+        ),
         .target(
             name: "Jobs",
-            dependencies: ["EventLoops", "Postgres", "RabbitMQ", log],
+            dependencies: ["EventLoops", "Postgres", "RabbitMQ", log, metrics],
             swiftSettings: memorySafe
         ),
         .target(
             name: "Disks",
-            dependencies: ["AWS", "Jobs", "Kubernetes", "Postgres", log],
+            dependencies: ["AWS", "Jobs", "Kubernetes", "Postgres", log, metrics],
             swiftSettings: memorySafe
         ),
         .target(
@@ -78,14 +100,21 @@ let package = Package(
             dependencies: ["AWS", "Jobs", "Kubernetes", "Postgres"],
             swiftSettings: memorySafe
         ),
+        .target(name: "Prometheus", dependencies: [metricsCore], swiftSettings: memorySafe),
+        .target(
+            name: "Admin",
+            dependencies: [channels, hummingbird, hummingbirdCore, httpTypes, lifecycle, log, sockets],
+            swiftSettings: memorySafe
+        ),
         .executableTarget(
             name: "GPUDevWorker",
             dependencies: [
-                "AWS", "Capacity", "Disks", "EventLoops", "HTTP", "Jobs", "Kubernetes", "Postgres",
-                "RabbitMQ", "Reservations", arguments, configuration, lifecycle, log, signals,
+                "AWS", "Admin", "Capacity", "Disks", "EventLoops", "HTTP", "Jobs", "Kubernetes", "Postgres",
+                "Prometheus", "RabbitMQ", "Reservations", arguments, configuration, lifecycle, log,
+                metrics, signals,
             ],
             exclude: ["Schemas/asyncapi.yaml", "Schemas/events"],
-            resources: schemas,
+            resources: schemas + [release],
             swiftSettings: memorySafe
         ),
         .target(
@@ -151,6 +180,11 @@ let package = Package(
         .testTarget(
             name: "CapacityTests",
             dependencies: ["AWS", "Capacity", "Kubernetes"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "PrometheusTests",
+            dependencies: ["Prometheus", metrics, metricsCore],
             swiftSettings: settings
         ),
         .testTarget(name: "EventLoopsTests", dependencies: ["EventLoops"], swiftSettings: settings),

@@ -17,6 +17,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
     private let thread = Atomic<UInt>(0)
     private let remote = Mutex(RemoteJobs())
     private let remoteJobCount = Atomic<Int>(0)
+    private let turnStart = Atomic<UInt64>(0)
     private let lateness: Lateness
 
     // Only on the thread:
@@ -58,6 +59,12 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
     package func stop() {
         self.remote.withLock { $0.isStopped = true }
         self.wake()
+    }
+
+    /// How long the turn has lasted that the loop is in; zero while it waits for something to do.
+    package var busyTime: Duration {
+        let start = self.turnStart.load(ordering: .relaxed)
+        return start == 0 ? .zero : .nanoseconds(clinux_monotonic_nanoseconds() - start)
     }
 
     /// Queues `job`; without a lock or a system call when the caller is on the loop already.
@@ -164,11 +171,13 @@ extension EventLoop {
         while true {
             let count = epoll_wait(self.epoll, &events, CInt(events.count), self.waitMilliseconds())
             let turnStart = clinux_monotonic_nanoseconds()
+            self.turnStart.store(turnStart, ordering: .relaxed)
             for index in 0..<Int(max(count, 0)) { self.dispatch(clinux_epoll_token(&events[index])) }
             self.fireTimers(dueAt: turnStart)
             let isStopped = self.takeRemoteJobs()
             self.runReadyJobs()
             self.endTurn()
+            self.turnStart.store(0, ordering: .relaxed)
             self.lateness.report(.nanoseconds(clinux_monotonic_nanoseconds() - turnStart))
             if isStopped && !self.hasWork { return self.letGo() }
         }

@@ -12,14 +12,12 @@ struct GPUDevWorker: AsyncParsableCommand {
         abstract: "Runs the background jobs of a GPU dev-server platform.",
         discussion:
             "Settings come from the environment, and from files in CONFIG_DIRECTORY; see docs/operations.md.",
-        version: version,
+        version: Release.current.description,
         subcommands: [
             Run.self, Migrate.self, TopologyCommand.self, Enqueue.self, EventsCommand.self, JobsCommand.self,
             DeadCommand.self, ScheduleCommand.self, SchemaCommand.self, Doctor.self,
         ]
     )
-
-    static let version = "0.1.0"
 
     static func main() async {
         do {

@@ -1,4 +1,5 @@
 import EventLoops
+import Jobs
 import Logging
 import Postgres
 import ServiceLifecycle
@@ -10,13 +11,15 @@ import ServiceLifecycle
 struct SchemaWatch: Sendable {
     private let database: PostgresConfiguration
     private let loop: EventLoop
+    private let health: WorkerHealth
     private let logger: Logger
 
     private static let pause: Duration = .seconds(1)
 
-    init(_ database: PostgresConfiguration, _ loop: EventLoop, _ logger: Logger) {
+    init(_ database: PostgresConfiguration, _ loop: EventLoop, _ health: WorkerHealth, _ logger: Logger) {
         self.database = database
         self.loop = loop
+        self.health = health
         self.logger = logger
     }
 
@@ -44,7 +47,12 @@ struct SchemaWatch: Sendable {
                     "migrations \(status.changed) are not those that this program knows"
                 )
             }
-            if !status.isCurrent {
+            self.health.note(.database)
+            if status.isCurrent {
+                self.health.note(.schema)
+            } else {
+                let trouble = "steps \(status.pending) are missing: run `gpudev-worker migrate`"
+                self.health.note(.schema, lacking: trouble)
                 self.logger.warning(
                     "the schema is behind; waiting for `gpudev-worker migrate`",
                     metadata: ["schema.pending": "\(status.pending)"]
@@ -53,6 +61,7 @@ struct SchemaWatch: Sendable {
             return status.isCurrent
         } catch let error as PostgresError where error.isConnectionLost {
             self.logger.warning("PostgreSQL is away; waiting", metadata: ["error": "\(error)"])
+            self.health.note(.database, lacking: "\(error)")
             return false
         }
     }

@@ -36,8 +36,11 @@ extension KubernetesClient {
             guard (200..<300).contains(response.status) else {
                 throw KubernetesError(response, operation: request.operation)
             }
-            return .success(try await self.read(response, to: request, decode))
+            let output = try await self.read(response, to: request, decode)
+            request.tell("ok")
+            return .success(output)
         } catch {
+            if used != nil { request.tell(error.code.rawValue) }
             return .failure(AttemptFailure(error, access: used))
         }
     }

@@ -75,6 +75,7 @@ struct ReconcileAll: JobHandler {
     private func success(_ statistics: ReconcileStatistics, _ job: Job<Payload>) throws -> Success {
         let level: Logger.Level = statistics.errors > 0 || statistics.is_partial ? .warning : .info
         let text = String(decoding: try JSONEncoder().encode(statistics), as: UTF8.self)
+        statistics.tell()
         job.context.logger.log(level: level, "disks were reconciled", metadata: ["statistics": "\(text)"])
         return Success(subject: EventSubject("disks"), data: statistics)
     }

@@ -1,4 +1,5 @@
 import AWS
+import Admin
 import ArgumentParser
 import Capacity
 import Disks
@@ -9,7 +10,9 @@ import HTTP
 import Jobs
 import Kubernetes
 import Logging
+import Metrics
 import Postgres
+import Prometheus
 import RabbitMQ
 import Reservations
 import ServiceLifecycle
@@ -24,7 +27,7 @@ struct Run: AsyncParsableCommand {
     func run() async throws {
         // A log that nobody reads any more is no reason to stop working.
         signal(SIGPIPE, SIG_IGN)
-        let (database, broker, topology, aws, worker, dns, routes, cluster, bucket, logs) =
+        let (database, broker, topology, aws, worker, dns, routes, cluster, bucket, admin, logs) =
             try await Settings.load(
                 { $0.database() },
                 { $0.broker() },
@@ -35,9 +38,12 @@ struct Run: AsyncParsableCommand {
                 { $0.routes() },
                 { $0.kubernetes() },
                 { $0.contentsBucket() },
+                { $0.admin() },
                 { $0.logs() }
             )
         let logger = logs.logger()
+        let registry = PrometheusRegistry.ofWorker()
+        MetricsSystem.bootstrap(registry)
         let jobLoop = EventLoop(name: "jobs", lateness: Self.lateness(of: "jobs", logger))
         let relayLoop = EventLoop(name: "relay", lateness: Self.lateness(of: "relay", logger))
         let pool = PostgresPool(database.pooled, on: jobLoop, logger: logger)
@@ -74,6 +80,7 @@ struct Run: AsyncParsableCommand {
             let olderThan = ProcessInfo.processInfo.environment["GPUDEV_OLDER_THAN"] ?? ""
             for kind in olderThan.split(separator: ",") { kinds.remove(JobKind(String(kind))) }
         #endif
+        let health = WorkerHealth(loops: [jobLoop, relayLoop], stallLimit: Self.stallLimit)
         let engine = Worker(
             settings: worker,
             kinds: kinds,
@@ -82,13 +89,14 @@ struct Run: AsyncParsableCommand {
             database: database.pooled,
             direct: database.direct,
             broker: broker,
+            health: health,
             jobLoop: jobLoop,
             relayLoop: relayLoop,
             logger: logger
         )
         let service = WorkerService(
             worker: engine,
-            schema: SchemaWatch(database.direct, jobLoop, logger),
+            schema: SchemaWatch(database.direct, jobLoop, health, logger),
             schedules: ScheduleRecords(pool),
             defaults: Self.schedules(hasCluster: kubernetes != nil).filter { kinds[$0.kind] != nil },
             logger: logger
@@ -100,6 +108,11 @@ struct Run: AsyncParsableCommand {
                         service: SecondSignal(),
                         successTerminationBehavior: .ignore,
                         serviceName: "second signal"
+                    ),
+                    .init(
+                        service: AdminServer(at: admin, AdminPages(health, registry), logger: logger),
+                        successTerminationBehavior: .ignore,
+                        serviceName: "admin port"
                     ),
                     .init(
                         service: service,
@@ -130,8 +143,19 @@ struct Run: AsyncParsableCommand {
         return .seconds(240)
     }
 
+    /// How long something may stand still before the worker counts as hanging.
+    private static var stallLimit: Duration {
+        #if DEBUG
+            let seconds = ProcessInfo.processInfo.environment["GPUDEV_STALL_LIMIT"].flatMap { Double($0) }
+            if let seconds { return .seconds(seconds) }
+        #endif
+        return .seconds(30)
+    }
+
     private static func lateness(of loop: String, _ logger: Logger) -> Lateness {
-        Lateness(above: .milliseconds(100)) { lateness in
+        let turns = Metrics.Timer(label: "gpudev_loop_lateness_seconds", dimensions: [("loop", loop)])
+        return Lateness(above: .milliseconds(100)) { lateness in
+            turns.record(duration: lateness)
             logger.warning("a loop was held up", metadata: ["loop": "\(loop)", "duration": "\(lateness)"])
         }
     }

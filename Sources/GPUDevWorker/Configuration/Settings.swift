@@ -1,4 +1,5 @@
 import AWS
+import Admin
 import Foundation
 import Jobs
 import Kubernetes
@@ -98,8 +99,16 @@ extension Settings {
             )
         }
         self.choice("DRY_RUN", ["true", "false"]) { worker.isDryRun = $0 == "true" }
-        self.number("HTTP_PORT", 0...65535) { _ in }
         return worker
+    }
+
+    /// Where probes and metrics are asked for: by everybody in a pod, else on this machine only.
+    func admin() -> AdminAddress? {
+        var port = 8080
+        self.number("HTTP_PORT", 0...65535) { port = $0 }
+        let isPod = self.source.value("KUBERNETES_SERVICE_HOST") != nil
+        let host = self.source.value("HTTP_HOST") ?? (isPod ? "0.0.0.0" : "127.0.0.1")
+        return AdminAddress(host: host, port: port)
     }
 
     /// Nil inside if host names are not set up.

@@ -1,3 +1,4 @@
+import Admin
 import ArgumentParser
 import Jobs
 import Postgres
@@ -33,6 +34,12 @@ struct Failure: Error {
         case let failure as Failure: self = failure
         case let faults as ConfigurationFaults: self.init(.configuration, lines: faults.lines)
         case let topology as UnsafeTopology: self.init(.configuration, lines: topology.faults)
+        case let port as AdminPortUnavailable:
+            self.init(
+                .configuration,
+                "the admin port cannot listen at \(port.address): \(port.reason)",
+                "set HTTP_PORT to a port that is free, or to 0 for any"
+            )
         case let malformed as Malformed: self.init(.usage, malformed.message)
         case let faults as PayloadFaults: self.init(.usage, "\(faults)")
         case let error as RabbitMQError where error.code == .authenticationFailed:

@@ -16,6 +16,7 @@ actor JobConsumer {
     private let concurrency: Int
     private let session: WorkerSession
     private let runner: JobRunner
+    private let metrics: JobMetrics
     private let logger: Logger
 
     /// Bounded by the prefetch of the queues.
@@ -32,6 +33,7 @@ actor JobConsumer {
         concurrency: Int,
         session: WorkerSession,
         runner: JobRunner,
+        metrics: JobMetrics,
         loop: EventLoop,
         logger: Logger,
     ) {
@@ -39,6 +41,7 @@ actor JobConsumer {
         self.concurrency = concurrency
         self.session = session
         self.runner = runner
+        self.metrics = metrics
         self.loop = loop
         self.logger = logger
         (self.received, self.intake) = AsyncStream.makeStream()
@@ -56,7 +59,8 @@ actor JobConsumer {
         self.current = (connection, [])
         for queue in self.queues where !self.isDraining {
             let tag = try await connection.startConsuming(queue, prefetch: UInt16(clamping: self.concurrency))
-            { [intake] in
+            { [intake, metrics] in
+                metrics.received($0)
                 intake.yield(Received(delivery: $0, connection: connection))
             }
             self.current?.consumers.append(tag)

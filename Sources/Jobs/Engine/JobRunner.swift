@@ -19,6 +19,8 @@ actor JobRunner {
     private let session: WorkerSession
     private let database: PatientDatabase
     private let judge: Judge
+    private let health: WorkerHealth
+    private let metrics: JobMetrics
     private let recorder: Recorder
     private let logger: Logger
 
@@ -38,6 +40,8 @@ actor JobRunner {
         session: WorkerSession,
         database: PatientDatabase,
         relay: OutboxRelay,
+        health: WorkerHealth,
+        metrics: JobMetrics,
         loop: EventLoop,
         logger: Logger,
     ) {
@@ -47,11 +51,14 @@ actor JobRunner {
         self.session = session
         self.database = database
         self.judge = Judge(settings: settings)
+        self.health = health
+        self.metrics = metrics
         self.recorder = Recorder(
             ledger: ledger,
             database: database,
             relay: relay,
             judge: self.judge,
+            metrics: metrics,
             logger: logger
         )
         self.loop = loop
@@ -109,6 +116,8 @@ extension JobRunner {
     }
 
     private func run(_ envelope: Envelope) async throws -> Verdict {
+        self.metrics[envelope.kind].begins()
+        defer { self.metrics[envelope.kind].ends() }
         guard let kind = self.kinds[envelope.kind] else {
             return try await self.claimAndRecord(envelope) { claim in
                 self.judge.unknownKind(envelope.kind, known: self.kinds.names, claim)
@@ -132,6 +141,8 @@ extension JobRunner {
             return try await self.claimAndRecord(envelope, exclusiveKey: key, deadline: deadline) { claim in
                 try await self.judged(claim) {
                     let context = self.context(of: envelope, claim, deadline)
+                    let number = self.health.beginTry(until: context.deadline)
+                    defer { self.health.endTry(number) }
                     let fate = try await withDeadline(of: deadline, on: self.loop) {
                         Misbehaviour.strike(claim.job)
                         return try await act(claim.job, context)
@@ -142,9 +153,11 @@ extension JobRunner {
             }
         case .writing(let record, let resolve):
             let first = self.context(of: envelope, nil, self.settings.deadline)
+            let start = ContinuousClock.now
             if !envelope.isRedelivered, envelope.replayCount == 0,
-                try await self.recorder.recordAtOnce(envelope, record(envelope.id, first))
+                try await self.recorder.recordAtOnce(envelope, record(envelope.id, first), since: start)
             {
+                self.metrics.started(envelope)
                 return .acknowledge
             }
             return try await self.claimAndRecord(envelope) { claim in
@@ -178,12 +191,14 @@ extension JobRunner {
             case .finished(let state):
                 let metadata = envelope.metadata.merging(["job.state": "\(state)"]) { $1 }
                 self.logger.info("a duplicate was dropped", metadata: metadata)
+                self.metrics[envelope.kind].count("gpudev_duplicates_total")
                 return .acknowledge
             case .busy:
                 try await self.recorder.comeBack(envelope, after: self.settings.busyDelay)
                 return .acknowledge
             case .claimed(let claim):
                 KillPoint.claimed.reach()
+                if claim.isFirst { self.metrics.started(envelope) }
                 if try await self.decideAndRecord(claim, envelope, decide) { return .acknowledge }
             }
         }
@@ -197,6 +212,7 @@ extension JobRunner {
     ) async throws -> Bool {
         do {
             let start = ContinuousClock.now
+            if claim.isSuspect { self.metrics[envelope.kind].count("gpudev_starts_quarantined_total") }
             let ending: Ending
             if let poison = self.judge.poison(claim) {
                 ending = poison
@@ -207,9 +223,11 @@ extension JobRunner {
             return true
         } catch let error as PostgresError where error.isClaimLost {
             self.logger.warning("the claim was lost to another worker", metadata: envelope.metadata)
+            self.metrics[envelope.kind].interrupted()
             return false
         } catch is Interrupted {
             await self.database.release(claim, in: self.ledger)
+            self.metrics[envelope.kind].interrupted()
             throw Interrupted()
         }
     }

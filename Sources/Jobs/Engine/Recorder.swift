@@ -7,10 +7,13 @@ struct Recorder: Sendable {
     let database: PatientDatabase
     let relay: OutboxRelay
     let judge: Judge
+    let metrics: JobMetrics
     let logger: Logger
 
     /// Records a fresh job that only writes rows, in one round trip; false if something stands in its way.
-    func recordAtOnce(_ envelope: Envelope, _ success: Success) async throws -> Bool {
+    func recordAtOnce(_ envelope: Envelope, _ success: Success, since start: ContinuousClock.Instant)
+        async throws -> Bool
+    {
         guard success.writes.allSatisfy({ $0.requiredRows == nil }) else { return false }
         do {
             let writes = [Write(self.ledger.succeedAtOnce(envelope))] + success.writes
@@ -18,7 +21,7 @@ struct Recorder: Sendable {
         } catch let error as PostgresError where error.code == .constraintViolation {
             return false
         }
-        self.log(envelope, "succeeded", attempt: 1)
+        self.tell(envelope, "succeeded", attempt: 1, since: start)
         return true
     }
 
@@ -31,7 +34,7 @@ struct Recorder: Sendable {
         switch ending {
         case .success(let success, let onConflict):
             do {
-                try await self.succeed(success, claim, envelope)
+                try await self.succeed(success, claim, envelope, since: start)
             } catch let error as PostgresError where error.isClaimLost {
                 throw error
             } catch {
@@ -40,16 +43,17 @@ struct Recorder: Sendable {
             }
         case .again(let delay, let reason, let usesAttempt):
             let attempt = usesAttempt ? Attempt(fate: "retry", reason: reason, start: start) : nil
-            try await self.putOff(claim, envelope, for: delay, reason, attempt)
+            try await self.putOff(claim, envelope, for: delay, reason, attempt, since: start)
         case .dead(let death, let reason, let writes):
             let attempt = reason.map { Attempt(fate: "dead", reason: $0, start: start) }
-            try await self.bury(death, writes, claim, envelope, attempt)
+            try await self.bury(death, writes, claim, envelope, attempt, since: start)
         }
     }
 
     /// Keeps a message out of the way for about `delay`: its job, or what it needs alone, is in other hands.
     func comeBack(_ envelope: Envelope, after delay: Duration) async throws {
         let message = OutboxMessage(to: .jobs, routingKey: envelope.routingKey, envelope.message)
+        self.metrics[envelope.kind].count("gpudev_jobs_busy_total")
         try await self.database.commit([try message.insertion(after: delay * Double.random(in: 0.5...1.5))])
         self.relay.wake()
     }
@@ -57,6 +61,7 @@ struct Recorder: Sendable {
     /// Buries a message that can never become a job, as it came.
     func bury(_ letter: Obituary) async throws {
         try await self.commit([], sending: try letter.messages())
+        self.metrics.buried(letter.death.cause)
         self.logger.error(
             "a message was buried",
             metadata: ["error.code": "\(letter.death.code)", "error": "\(letter.death.error)"]
@@ -89,10 +94,15 @@ extension Recorder {
         return self.judge.ending(of: try self.judge.fate(after: error), claim)
     }
 
-    private func succeed(_ success: Success, _ claim: Claim, _ envelope: Envelope) async throws {
+    private func succeed(
+        _ success: Success,
+        _ claim: Claim,
+        _ envelope: Envelope,
+        since start: ContinuousClock.Instant
+    ) async throws {
         let settlement = self.ledger.settle(claim, as: "succeeded", usesAttempt: true)
         try await self.commit([Write(settlement)] + success.writes, sending: [envelope.completion(success)])
-        self.log(envelope, "succeeded", attempt: claim.attempt)
+        self.tell(envelope, "succeeded", attempt: claim.attempt, since: start)
     }
 
     private func putOff(
@@ -101,6 +111,7 @@ extension Recorder {
         for delay: Duration,
         _ reason: Reason,
         _ attempt: Attempt?,
+        since start: ContinuousClock.Instant,
     ) async throws {
         let settlement = self.ledger.settle(
             claim,
@@ -115,7 +126,7 @@ extension Recorder {
         self.relay.wake()
         KillPoint.committed.reach()
         let (fate, level) = attempt == nil ? ("snooze", Logger.Level.info) : ("retry", .warning)
-        self.log(envelope, fate, attempt: claim.attempt, reason, level: level)
+        self.tell(envelope, fate, attempt: claim.attempt, reason, level: level, since: start)
     }
 
     private func bury(
@@ -124,22 +135,27 @@ extension Recorder {
         _ claim: Claim,
         _ envelope: Envelope,
         _ attempt: Attempt?,
+        since start: ContinuousClock.Instant,
     ) async throws {
         let told = Reason(death.code.isEmpty ? death.cause.rawValue : death.code, death.error)
         let settlement = self.ledger.settle(claim, as: "dead", usesAttempt: attempt != nil, because: told)
         let messages = try Obituary(death, of: envelope, number: claim.deaths + 1).messages()
         let records = ([settlement] + self.ledger.record(attempt, of: claim)).map { Write($0) }
         try await self.commit(records + writes, sending: messages)
-        self.log(envelope, "dead", attempt: claim.attempt, told, level: .error)
+        self.metrics.died(envelope, of: death.cause)
+        self.tell(envelope, "dead", attempt: claim.attempt, told, level: .error, since: start)
     }
 
-    private func log(
+    /// Says that the start has a fate, once the ledger has it.
+    private func tell(
         _ envelope: Envelope,
         _ fate: String,
         attempt: Int,
         _ reason: Reason? = nil,
         level: Logger.Level = .info,
+        since start: ContinuousClock.Instant,
     ) {
+        self.metrics.ended(envelope, as: fate, since: start)
         var metadata = envelope.metadata
         metadata["job.fate"] = "\(fate)"
         metadata["job.attempt"] = "\(attempt)"

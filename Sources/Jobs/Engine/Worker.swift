@@ -1,5 +1,6 @@
 package import EventLoops
 package import Logging
+import Metrics
 package import Postgres
 package import RabbitMQ
 
@@ -22,6 +23,8 @@ package actor Worker {
     private let relay: OutboxRelay
     private let consumer: JobConsumer
     private let housekeeping: Housekeeping
+    private let backlog: BacklogWatch
+    private let health: WorkerHealth
     private let logger: Logger
     private var topologyFaults: [String] = []
 
@@ -34,6 +37,7 @@ package actor Worker {
     ///   - pool: Of the job loop; the handlers share it.
     ///   - database: Where the relay's own connections lead.
     ///   - direct: The same database for the worker's session, past any pooler.
+    ///   - health: Hears what the worker has and how it moves.
     package init(
         settings: WorkerSettings,
         kinds: KindTable,
@@ -42,15 +46,28 @@ package actor Worker {
         database: PostgresConfiguration,
         direct: PostgresConfiguration,
         broker: RabbitMQConfiguration,
+        health: WorkerHealth,
         jobLoop: EventLoop,
         relayLoop: EventLoop,
         logger: Logger,
     ) {
         let identity = WorkerIdentity(name: settings.name)
-        let relayConfiguration = database.with { $0.connections = 1...2 }
-        let relayPool = PostgresPool(relayConfiguration, on: relayLoop, logger: logger)
-        let relay = OutboxRelay(pool: relayPool, topology: topology, loop: relayLoop, logger: logger)
-        let session = WorkerSession(direct, worker: identity, loop: jobLoop, logger: logger)
+        // No step of the relay may last as long as one that counts as standing still.
+        let relayConfiguration = database.with {
+            $0.connections = 1...2
+            $0.callDeadline = .seconds(20)
+        }
+        let relayPool = PostgresPool(relayConfiguration, named: "relay", on: relayLoop, logger: logger)
+        let relay = OutboxRelay(
+            pool: relayPool,
+            topology: topology,
+            health: health,
+            loop: relayLoop,
+            logger: logger
+        )
+        let session = WorkerSession(direct, worker: identity, health: health, loop: jobLoop, logger: logger)
+        let queues = settings.families.map { topology.queue($0) }
+        let metrics = JobMetrics(kinds: kinds.names, queues: queues, slots: settings.concurrency)
         let ledger = Ledger(pool: pool, worker: identity)
         let runner = JobRunner(
             kinds: kinds,
@@ -59,14 +76,17 @@ package actor Worker {
             session: session,
             database: PatientDatabase(pool: pool, loop: jobLoop, logger: logger),
             relay: relay,
+            health: health,
+            metrics: metrics,
             loop: jobLoop,
             logger: logger,
         )
         self.consumer = JobConsumer(
-            queues: settings.families.map { topology.queue($0) },
+            queues: queues,
             concurrency: settings.concurrency,
             session: session,
             runner: runner,
+            metrics: metrics,
             loop: jobLoop,
             logger: logger,
         )
@@ -84,6 +104,14 @@ package actor Worker {
             loop: relayLoop,
             logger: logger
         )
+        self.backlog = BacklogWatch(
+            families: settings.families,
+            topology: topology,
+            pool: relayPool,
+            loop: relayLoop,
+            logger: logger
+        )
+        self.health = health
         self.loop = jobLoop
         self.loops = (jobLoop, relayLoop)
         self.topology = topology
@@ -134,7 +162,8 @@ extension Worker {
     private func relaying(_ body: () async -> Void) async {
         await withTaskGroup { group in
             group.addTask(executorPreference: self.loops.relay) {
-                await self.clients.relay.run { try await self.relay.run(over: $0) }
+                let presence = ConnectionPresence("relay", .relayConnection, self.health)
+                await self.clients.relay.run { try await self.relay(over: $0, presence) }
             }
             await body()
             await self.relay.finish()
@@ -143,6 +172,21 @@ extension Worker {
             }
             await group.next()
             group.cancelAll()
+        }
+    }
+
+    private func relay(over connection: RabbitMQConnection, _ presence: ConnectionPresence) async throws {
+        let blocked = Meter(label: "gpudev_publishing_blocked")
+        await connection.observeBlocking { blocked.set($0 ? 1 : 0) }
+        blocked.set(await connection.isBlocked ? 1 : 0)
+        try await presence.during {
+            try await withThrowingTaskGroup { group in
+                group.addTask(executorPreference: self.loops.relay) {
+                    await self.backlog.run(over: connection)
+                }
+                try await self.relay.run(over: connection)
+                group.cancelAll()
+            }
         }
     }
 
@@ -161,7 +205,10 @@ extension Worker {
     private func consume(until shutdown: @escaping @Sendable () async -> Void) async {
         await withTaskGroup { group in
             group.addTask(executorPreference: self.loops.jobs) {
-                await self.clients.jobs.run { try await self.consumer.consume(over: $0) }
+                let presence = ConnectionPresence("jobs", .jobsConnection, self.health)
+                await self.clients.jobs.run { connection in
+                    try await presence.during { try await self.consumer.consume(over: connection) }
+                }
             }
             await self.work(until: shutdown)
             await self.consumer.settle()
@@ -173,6 +220,7 @@ extension Worker {
         await withTaskGroup { group in
             group.addTask(executorPreference: self.loops.jobs) { await self.consumer.work() }
             await shutdown()
+            self.health.drain()
             self.logger.info("ending: jobs that run get \(self.grace) more")
             group.addTask(executorPreference: self.loops.jobs) {
                 try? await self.loops.jobs.sleep(for: self.grace)

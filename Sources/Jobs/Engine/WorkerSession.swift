@@ -14,16 +14,26 @@ actor WorkerSession {
 
     private let configuration: PostgresConfiguration
     private let worker: WorkerIdentity
+    private let health: WorkerHealth
+    private let metrics = ConnectionMetrics("session")
     private let logger: Logger
+    private var isFirst = true
     private var isHeld = false
     private var waiters: [CheckedContinuation<Void, Never>] = []
 
     /// How often the session is asked whether it still leads to a server that others can write to.
     private static let pulse: Duration = .seconds(3)
 
-    init(_ configuration: PostgresConfiguration, worker: WorkerIdentity, loop: EventLoop, logger: Logger) {
+    init(
+        _ configuration: PostgresConfiguration,
+        worker: WorkerIdentity,
+        health: WorkerHealth,
+        loop: EventLoop,
+        logger: Logger,
+    ) {
         self.configuration = configuration
         self.worker = worker
+        self.health = health
         self.loop = loop
         self.logger = logger
     }
@@ -45,11 +55,14 @@ actor WorkerSession {
                     throw error
                 }
                 await connection.close()
+                self.health.note(.database, lacking: "the worker's own session was lost")
             } catch {
                 self.logger.warning("the worker's own session is away", metadata: ["error": "\(error)"])
+                self.health.note(.database, lacking: "\(error)")
             }
             if self.isHeld { backoff = Backoff() }
             self.isHeld = false
+            self.metrics.closed()
             try? await self.loop.sleep(for: backoff.next())
         }
     }
@@ -114,6 +127,9 @@ actor WorkerSession {
 
     private func becomeHeld() {
         self.isHeld = true
+        self.health.note(.database)
+        self.metrics.opened(isFirst: self.isFirst)
+        self.isFirst = false
         self.wakeWaiters()
     }
 

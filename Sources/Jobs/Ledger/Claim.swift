@@ -23,6 +23,12 @@ package struct Claim: Sendable {
     /// How long it has been snoozing, since the first time.
     let waited: Duration
 
+    /// Whether the job has never been started before.
+    var isFirst: Bool { self.start == 1 && self.attempts == 0 && self.turns == 0 && self.deaths == 0 }
+
+    /// Whether two starts before were left without a fate: it may be the job that ends its worker, and runs alone.
+    var isSuspect: Bool { self.start > 2 }
+
     /// The number of the try that this start is.
     var attempt: Int { self.attempts + 1 }
 }

@@ -23,6 +23,9 @@ package struct Envelope: Sendable {
     package let exchange: String
     package let routingKey: String
 
+    /// The queue that it came from.
+    package let queue: String
+
     /// Throws what makes the message `malformed`: no retry will mend it.
     package init(_ delivery: Delivery) throws(Malformed) {
         let properties = delivery.message.properties
@@ -44,6 +47,7 @@ package struct Envelope: Sendable {
         self.message = delivery.message
         self.exchange = delivery.exchange
         self.routingKey = delivery.routingKey
+        self.queue = delivery.queue
     }
 
     /// Absent means JSON; parameters such as `charset` are ignored.

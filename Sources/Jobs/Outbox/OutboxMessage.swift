@@ -50,6 +50,18 @@ struct OutboxMessage: Sendable {
             """
     }
 
+    /// The message with the time, in seconds since 1970, at which it could go out; only a job that is new, and does not
+    /// tell when it was sent.
+    func sent(at seconds: Int) -> OutboxMessage {
+        let properties = self.message.properties
+        guard self.destination == .jobs, properties.timestamp == nil,
+            properties.headers[Envelope.turnHeader] == nil
+        else { return self }
+        var message = self.message
+        message.properties.timestamp = UInt64(clamping: seconds)
+        return OutboxMessage(to: .jobs, routingKey: self.routingKey, message)
+    }
+
     /// Reads a row of the outbox.
     init(_ row: PostgresRow) throws {
         var properties = MessageProperties()

@@ -19,6 +19,8 @@ actor OutboxRelay {
 
     private let pool: PostgresPool
     private let topology: Topology
+    private let health: WorkerHealth
+    private let metrics: RelayMetrics
     private let logger: Logger
     private let alarm: Alarm
     private nonisolated let handed = Mutex<[OutboxDispatch]>([])
@@ -52,9 +54,11 @@ actor OutboxRelay {
     /// How long the relay sleeps when nothing tells it that a row is due.
     private static let longestSleep: Duration = .seconds(2)
 
-    init(pool: PostgresPool, topology: Topology, loop: EventLoop, logger: Logger) {
+    init(pool: PostgresPool, topology: Topology, health: WorkerHealth, loop: EventLoop, logger: Logger) {
         self.pool = pool
         self.topology = topology
+        self.health = health
+        self.metrics = RelayMetrics(topology)
         self.loop = loop
         self.logger = logger
         self.alarm = Alarm(loop: loop)
@@ -82,7 +86,9 @@ actor OutboxRelay {
 
     /// Publishes over `connection` until it is lost, the task is cancelled, or all is out after `finish`.
     func run(over connection: RabbitMQConnection) async throws(RabbitMQError) {
+        defer { self.health.relayRests() }
         while await !connection.isClosed, !Task.isCancelled {
+            self.health.relayMoves()
             do {
                 if await connection.isBlocked {
                     if self.isFinishing { return }
@@ -123,7 +129,7 @@ extension OutboxRelay {
         }.filter { $0.expiry > now }
         guard !batch.isEmpty else { return false }
         let messages = batch.map { self.outgoing($0.id, $0.message) }
-        let outcomes = try await connection.publish(messages, within: Self.patience)
+        let outcomes = try await self.metrics.publish(messages, over: connection, within: Self.patience)
         if self.settled.isEmpty { self.nextSettlement = ContinuousClock.now + Self.gathering }
         self.settled += zip(batch, outcomes).map { ($0.id, $1) }
         return true
@@ -132,6 +138,7 @@ extension OutboxRelay {
     /// Deletes or puts off the rows of what was handed over, many at a time.
     private func settle(atOnce: Bool) async throws {
         guard !self.settled.isEmpty, atOnce || ContinuousClock.now >= self.nextSettlement else { return }
+        self.health.relayMoves()
         try await self.pool.pipeline(self.settlement(self.settled))
         self.settled = []
     }
@@ -144,7 +151,9 @@ extension OutboxRelay {
     private func look(over connection: RabbitMQConnection) async throws {
         guard self.isLookDue else { return }
         self.isDue.store(false, ordering: .releasing)
+        self.health.relayMoves()
         try await self.enqueueDueSchedules()
+        self.health.relayMoves()
         let isEmpty = try await self.publishBatch(over: connection)
         self.nextLook = ContinuousClock.now + (isEmpty ? try await self.timeUntilNextRow() : .zero)
     }
@@ -163,7 +172,7 @@ extension OutboxRelay {
         return try await self.pool.transaction { transaction in
             let rows = try await transaction.run(
                 """
-                SELECT id, destination, routing_key, message_id, type, content_type, correlation_id,
+                SELECT id, extract(epoch FROM available_at)::bigint AS due_at, destination, routing_key, message_id, type, content_type, correlation_id,
                     headers::text AS headers, properties::text AS properties, body
                 FROM outbox WHERE available_at <= now() ORDER BY available_at, id
                 LIMIT \(limit) FOR UPDATE SKIP LOCKED
@@ -171,7 +180,9 @@ extension OutboxRelay {
             ).rows
             guard !rows.isEmpty else { return true }
             let (batch, unreadable) = try self.read(rows)
-            let outcomes = try await connection.publish(batch.map(\.message), within: Self.patience)
+            self.health.relayMoves()
+            let messages = batch.map(\.message)
+            let outcomes = try await self.metrics.publish(messages, over: connection, within: Self.patience)
             let told = zip(batch, outcomes).map { ($0.id, $1) }
             try await transaction.commit(after: self.settlement(told + unreadable))
             return rows.count < limit
@@ -187,7 +198,8 @@ extension OutboxRelay {
         for row in rows {
             let id: Int = try row.read("id")
             do {
-                batch.append((id, self.outgoing(id, try OutboxMessage(row))))
+                let message = try OutboxMessage(row).sent(at: try row.read("due_at"))
+                batch.append((id, self.outgoing(id, message)))
             } catch {
                 let reason = RabbitMQError(
                     .invalidMessage,

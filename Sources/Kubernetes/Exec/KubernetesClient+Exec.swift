@@ -50,8 +50,11 @@ extension KubernetesClient {
             used = held
             let conversation = ExecConversation(request, to: held.access, limit: limit)
             let ended = try await self.carry(conversation, request, held.access, deadline)
-            return .success(try ended.result())
+            let result = try ended.result()
+            request.tell("ok")
+            return .success(result)
         } catch {
+            if used != nil { request.tell(error.code.rawValue) }
             return .failure(AttemptFailure(error, access: used))
         }
     }

@@ -14,6 +14,7 @@ package actor PostgresPool {
     package nonisolated var unownedExecutor: UnownedSerialExecutor { self.loop.asUnownedSerialExecutor() }
 
     private let logger: Logger
+    private let metrics: PoolMetrics
     private let deadlines: DeadlineTimer
     private var state: PoolState<PostgresConnection>
     private var members: Set<ObjectIdentifier> = []
@@ -24,11 +25,17 @@ package actor PostgresPool {
     private var trimTimer: LoopTimer?
     private var onDrained: [CheckedContinuation<Void, Never>] = []
 
-    /// Connects when the first caller needs a connection.
-    package init(_ configuration: PostgresConfiguration, on loop: EventLoop, logger: Logger) {
+    /// Connects when the first caller needs a connection; metrics call the pool by `name`.
+    package init(
+        _ configuration: PostgresConfiguration,
+        named name: String = "jobs",
+        on loop: EventLoop,
+        logger: Logger
+    ) {
         self.loop = loop
         self.configuration = configuration
         self.logger = logger
+        self.metrics = PoolMetrics(name, most: configuration.connections.upperBound)
         self.deadlines = DeadlineTimer(loop: loop)
         self.state = PoolState(limits: configuration.connections)
     }
@@ -146,6 +153,7 @@ extension PostgresPool {
     {
         try self.checkUse(operation)
         self.lastWaiter += 1
+        defer { self.tellCounts() }
         switch self.state.admit(self.lastWaiter) {
         case .lease(let connection): return connection
         case .wait: return try await self.wait(self.lastWaiter, until: deadline)
@@ -194,6 +202,7 @@ extension PostgresPool {
         let isUsable = connection.assumeIsolated { $0.isReusable }
         self.carryOut(self.state.giveBack(connection, isUsable: isUsable))
         self.openWhatIsWanted()
+        self.tellCounts()
         if self.state.isClosed, self.state.leased == 0 {
             for continuation in self.onDrained { continuation.resume() }
             self.onDrained = []
@@ -206,7 +215,9 @@ extension PostgresPool {
         case .close(let connection): connection.assumeIsolated { $0.close() }
         case .lease(let connection, let id):
             guard let waiter = self.waiters.removeValue(forKey: id) else { return }
-            self.counts.longestWait = max(self.counts.longestWait, waiter.since.duration(to: .now))
+            let wait = waiter.since.duration(to: .now)
+            self.counts.longestWait = max(self.counts.longestWait, wait)
+            self.metrics.waited(wait)
             waiter.end(with: .success(connection))
         }
     }
@@ -219,6 +230,7 @@ extension PostgresPool {
     ) {
         guard let waiter = self.waiters.removeValue(forKey: id) else { return }
         self.state.remove(id)
+        self.tellCounts()
         let error = PostgresError(code, operation: "checkout", message: message, underlying: underlying)
         waiter.end(with: .failure(error))
     }
@@ -228,6 +240,7 @@ extension PostgresPool {
         let now = ContinuousClock.now
         for (id, waiter) in self.waiters where waiter.deadline <= now {
             self.counts.timeouts += 1
+            self.metrics.timedOut()
             if let failure = self.lastFailure {
                 self.refuse(id, failure.code, "no connection could be made in time", underlying: failure)
             } else {
@@ -261,6 +274,7 @@ extension PostgresPool {
                 }
             }
             self.carryOut(self.state.opened(connection))
+            self.tellCounts()
         case .failure(let error):
             self.lastFailure = error
             self.counts.failedOpenings += 1
@@ -289,6 +303,15 @@ extension PostgresPool {
         self.state.lost(connection)
         self.members.remove(ObjectIdentifier(connection))
         self.counts.closed += 1
+        self.tellCounts()
+    }
+
+    private func tellCounts() {
+        self.metrics.tell(
+            idle: self.state.idle.count,
+            used: self.state.leased,
+            pending: self.state.waiters.count
+        )
     }
 
     /// Closes what nobody has needed for a while, half of it at a time.
@@ -303,6 +326,7 @@ extension PostgresPool {
         self.trimTimer = nil
         let unneeded = self.state.trim((self.state.surplus + 1) / 2)
         for connection in unneeded { connection.assumeIsolated { $0.close() } }
+        self.tellCounts()
         self.trimLater()
     }
 }

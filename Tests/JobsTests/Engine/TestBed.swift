@@ -125,6 +125,7 @@ extension TestBed {
             database: self.database,
             direct: self.database,
             broker: self.broker,
+            health: WorkerHealth(loops: [jobs, relay]),
             jobLoop: jobs,
             relayLoop: relay,
             logger: Self.logger,

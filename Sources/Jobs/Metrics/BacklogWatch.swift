@@ -1,0 +1,119 @@
+import EventLoops
+import Logging
+import Metrics
+import Postgres
+import RabbitMQ
+
+/// Asks PostgreSQL and the broker, four times a minute, how much waits and for how long, and tells it as gauges.
+///
+/// Each replica asks the same. What is not answered is not told until it is.
+struct BacklogWatch: Sendable {
+    let families: [String]
+    let topology: Topology
+    let pool: PostgresPool
+    let loop: EventLoop
+    let logger: Logger
+
+    private static let period: Duration = .seconds(15)
+    private static let patience: Duration = .seconds(5)
+    private static let destinations = ["jobs", "events", "dead"]
+
+    /// Asks until the task is cancelled or the connection is gone.
+    func run(over connection: RabbitMQConnection) async {
+        while !Task.isCancelled, await !connection.isClosed {
+            await self.lookAtOutbox()
+            await self.lookAtQueues(over: connection)
+            try? await self.loop.sleep(for: Self.period)
+        }
+        for queue in self.families.flatMap({ [self.topology.queue($0), self.topology.deadQueue($0)] }) {
+            Self.tell(nil, of: queue)
+        }
+    }
+}
+
+extension BacklogWatch {
+    private func lookAtOutbox() async {
+        do {
+            let rows = try await self.pool.run(
+                """
+                SELECT destination, count(*) FILTER (WHERE available_at <= now()) AS due,
+                    count(*) FILTER (WHERE available_at > now()) AS later,
+                    greatest(extract(epoch FROM now() - min(available_at)), 0)::float8 AS oldest
+                FROM (SELECT destination, available_at FROM outbox ORDER BY available_at LIMIT 100000) AS rows
+                GROUP BY destination
+                """,
+                within: Self.patience
+            ).rows
+            var found: [String: (due: Int, later: Int, oldest: Double)] = [:]
+            for row in rows {
+                found[try row.read("destination")] = (
+                    try row.read("due"), try row.read("later"), try row.read("oldest")
+                )
+            }
+            for destination in Self.destinations {
+                let (due, later, oldest) = found[destination] ?? (0, 0, 0)
+                Self.tell(destination, due: Double(due), later: Double(later), oldest: oldest)
+            }
+        } catch {
+            self.logger.debug("the outbox could not be counted", metadata: ["error": "\(error)"])
+            for destination in Self.destinations {
+                Self.tell(destination, due: .nan, later: .nan, oldest: .nan)
+            }
+        }
+    }
+
+    private static func tell(_ destination: String, due: Double, later: Double, oldest: Double) {
+        let labels = [("destination", destination)]
+        Meter(label: "gpudev_outbox_rows", dimensions: labels + [("state", "due")]).set(due)
+        Meter(label: "gpudev_outbox_rows", dimensions: labels + [("state", "later")]).set(later)
+        Meter(label: "gpudev_outbox_oldest_seconds", dimensions: labels).set(oldest)
+    }
+
+    private func lookAtQueues(over connection: RabbitMQConnection) async {
+        for family in self.families {
+            let dead = self.topology.deadQueue(family)
+            let letters = await self.lookAt(dead, over: connection)
+            _ = await self.lookAt(self.topology.queue(family), over: connection)
+            Meter(label: "gpudev_dead_oldest_seconds", dimensions: [("queue", dead)])
+                .set(await self.ageOfOldestDeath(in: family, letters: letters))
+        }
+    }
+
+    /// How many messages a queue has ready; nil if the broker does not say.
+    private func lookAt(_ queue: String, over connection: RabbitMQConnection) async -> UInt32? {
+        do {
+            let status = try await connection.declareQueue(queue, passive: true)
+            Self.tell(status, of: queue)
+            return status.messages
+        } catch {
+            self.logger.debug("a queue could not be looked at", metadata: ["error": "\(error)"])
+            Self.tell(nil, of: queue)
+            return nil
+        }
+    }
+
+    private static func tell(_ status: QueueStatus?, of queue: String) {
+        let labels = [("queue", queue)]
+        let (messages, consumers) = (status.map { Double($0.messages) }, status.map { Double($0.consumers) })
+        Meter(label: "gpudev_queue_messages", dimensions: labels).set(messages ?? .nan)
+        Meter(label: "gpudev_queue_consumers", dimensions: labels).set(consumers ?? .nan)
+    }
+
+    /// Seconds since the oldest job of a family died, of those whose letters may still be there.
+    private func ageOfOldestDeath(in family: String, letters: UInt32?) async -> Double {
+        guard let letters else { return .nan }
+        guard letters > 0, let pattern = Topology.families[family] else { return 0 }
+        do {
+            let row = try await self.pool.run(
+                """
+                SELECT extract(epoch FROM now() - min(finished_at))::float8 AS age FROM job_ledger
+                WHERE state = 'dead' AND kind LIKE \(pattern.replacing("#", with: "%"))
+                """,
+                within: Self.patience
+            ).rows.first
+            return try row?.readOptional("age") ?? 0
+        } catch {
+            return .nan
+        }
+    }
+}

@@ -1,0 +1,67 @@
+import Metrics
+import RabbitMQ
+
+/// Counts what the relay publishes, by what the broker said.
+struct RelayMetrics: Sendable {
+    private let exchanges: [String: Exchange]
+
+    private struct Exchange: Sendable {
+        let outcomes: [String: Counter]
+        let duration: Metrics.Timer
+    }
+
+    private static let outcomes = ["confirmed", "returned", "refused", "unsendable", "unanswered"]
+
+    init(_ topology: Topology) {
+        let names = [topology.jobsExchange, topology.eventsExchange, topology.deadExchange]
+        self.exchanges = Dictionary(
+            uniqueKeysWithValues: names.map { name in
+                let labels = messaging("publish", name)
+                let counters = Self.outcomes.map { outcome in
+                    let label = "messaging_client_sent_messages_total"
+                    return (outcome, Counter(label: label, dimensions: labels + [("outcome", outcome)]))
+                }
+                let duration = Metrics.Timer(
+                    label: "messaging_client_operation_duration_seconds",
+                    dimensions: labels
+                )
+                return (
+                    name, Exchange(outcomes: Dictionary(uniqueKeysWithValues: counters), duration: duration)
+                )
+            }
+        )
+    }
+
+    /// Publishes, and counts what became of each message.
+    func publish(
+        _ messages: [OutgoingMessage],
+        over connection: RabbitMQConnection,
+        within patience: Duration
+    ) async throws(RabbitMQError) -> [PublishOutcome] {
+        let start = ContinuousClock.now
+        do {
+            let outcomes = try await connection.publish(messages, within: patience)
+            let duration = start.duration(to: .now)
+            for (message, outcome) in zip(messages, outcomes) {
+                let exchange = self.exchanges[message.exchange]
+                exchange?.outcomes[outcome.label]?.increment()
+                if outcome.isConfirmed { exchange?.duration.record(duration: duration) }
+            }
+            return outcomes
+        } catch {
+            for message in messages { self.exchanges[message.exchange]?.outcomes["unanswered"]?.increment() }
+            throw error
+        }
+    }
+}
+
+extension PublishOutcome {
+    fileprivate var label: String {
+        switch self {
+        case .confirmed: "confirmed"
+        case .returned: "returned"
+        case .refused: "refused"
+        case .unsendable: "unsendable"
+        }
+    }
+}

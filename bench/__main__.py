@@ -6,14 +6,14 @@ import signal
 import sys
 import time
 
-from bench import endurance, latency, reconcile, report, start, throughput, waiting
+from bench import endurance, latency, reconcile, report, rest, start, throughput, waiting
 from bench.machine import others_busy
 from bench.options import Options, say
 from bench.site import ADMIN, PLACE, PROGRAM, prepare_template, versions
 
 PARTS = {
     "throughput": throughput, "latency": latency, "waiting": waiting, "reconcile": reconcile, "start": start,
-    "endurance": endurance,
+    "rest": rest, "endurance": endurance,
 }
 RESULTS = PLACE.parent / "bench-results.json"
 

@@ -52,10 +52,10 @@ def peak_memory(processes: list[int]) -> float:
     return kibibytes / 1024
 
 
-def resident_memory(process: int) -> float:
-    """MiB that are resident now."""
+def resident_memory(process: int, which: str = "VmRSS") -> float:
+    """MiB that are resident now; with `RssAnon` without the pages of files."""
     status = pathlib.Path(f"/proc/{process}/status").read_text()
-    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+    return int(status.partition(f"{which}:")[2].split()[0]) / 1024
 
 
 def others_busy(seconds: float = 2) -> float:

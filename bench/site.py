@@ -94,8 +94,7 @@ class Site:
 
     def launch(self, command: list, environment: dict[str, str], **options) -> subprocess.Popen:
         """Starts a process that ends with the measurement."""
-        log = PLACE / f"bench-{self.name}-{len(self.processes)}.log"
-        with log.open("ab") as output:
+        with self._log(len(self.processes)).open("ab") as output:
             process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", "--", *command], env=environment, stdin=subprocess.DEVNULL,
                 stdout=output, stderr=output, **options)
@@ -122,8 +121,14 @@ class Site:
         """Fails when a process that should run has ended."""
         for number, process in enumerate(self.processes):
             if process.poll() is not None:
-                log = PLACE / f"bench-{self.name}-{number}.log"
-                raise RuntimeError(f"a worker ended with {process.returncode}: {log.read_text()[-2000:]}")
+                raise RuntimeError(f"a worker ended with {process.returncode}: {self.log(number)[-2000:]}")
+
+    def log(self, number: int = 0) -> str:
+        """What a process has logged, by its place in the order of their starts."""
+        return self._log(number).read_text(errors="replace")
+
+    def _log(self, number: int) -> pathlib.Path:
+        return PLACE / f"bench-{self.name}-{number}.log"
 
     def rows(self, query: str, *parameters) -> list[tuple]:
         with psycopg.connect(self.database, autocommit=True) as connection:

@@ -39,6 +39,7 @@ package final class WorkerHealth: Sendable {
     package init(loops: [EventLoop], stallLimit: Duration = .seconds(30)) {
         self.loops = loops
         self.stallLimit = stallLimit
+        for condition in Condition.allCases { Self.tell(condition, isMet: false) }
     }
 
     /// Notes that a condition is met.

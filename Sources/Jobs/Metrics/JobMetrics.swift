@@ -1,7 +1,6 @@
 import FoundationEssentials
 import Metrics
 import RabbitMQ
-import Synchronization
 
 /// Counts what becomes of deliveries and jobs.
 ///
@@ -49,81 +48,4 @@ struct JobMetrics: Sendable {
         self.none.fates["dead"]?.increment()
         self.none.deaths[cause.rawValue]?.increment()
     }
-}
-
-/// What is counted for one kind; the fates and deaths from zero on, so that the first of them is an increase.
-struct KindMetrics: Sendable {
-    let name: String
-    let fates: [String: Counter]
-    let deaths: [String: Counter]
-    private let running: Meter
-
-    private static let fateNames = ["succeeded", "retry", "snooze", "dead", "cancelled", "interrupted"]
-
-    init(_ kind: String) {
-        func counters(_ label: String, _ name: String, _ values: [String]) -> [String: Counter] {
-            Dictionary(
-                uniqueKeysWithValues: values.map {
-                    ($0, Counter(label: label, dimensions: [("kind", kind), (name, $0)]))
-                }
-            )
-        }
-        self.name = kind
-        self.fates = counters("gpudev_jobs_total", "fate", Self.fateNames)
-        self.deaths = counters("gpudev_jobs_dead_total", "reason", Death.Cause.allCases.map(\.rawValue))
-        self.running = Meter(label: "gpudev_jobs_running", dimensions: [("kind", kind)])
-    }
-
-    func begins() { self.running.increment() }
-    func ends() { self.running.decrement() }
-    func interrupted() { self.fates["interrupted"]?.increment() }
-
-    /// Counts what is rare, and is told from its first event on.
-    func count(_ label: String) { Counter(label: label, dimensions: [("kind", self.name)]).increment() }
-}
-
-/// What is counted for one work queue.
-private struct QueueMetrics: Sendable {
-    let consumed: Counter
-    let redelivered: Counter
-    let wait: Metrics.Timer
-
-    init(_ queue: String) {
-        self.consumed = Counter(
-            label: "messaging_client_consumed_messages_total",
-            dimensions: messaging("receive", queue)
-        )
-        self.redelivered = Counter(label: "gpudev_redeliveries_total", dimensions: [("queue", queue)])
-        self.wait = Metrics.Timer(label: "gpudev_job_wait_seconds", dimensions: [("queue", queue)])
-    }
-}
-
-/// How long starts took, by queue, kind and fate; each from its first one on.
-private final class DurationMetrics: Sendable {
-    private struct Key: Hashable {
-        let queue, kind, fate: String
-    }
-
-    private let timers = Mutex<[Key: Metrics.Timer]>([:])
-
-    subscript(_ queue: String, _ kind: String, _ fate: String) -> Metrics.Timer {
-        self.timers.withLock { timers in
-            let key = Key(queue: queue, kind: kind, fate: fate)
-            if let known = timers[key] { return known }
-            let timer = Metrics.Timer(
-                label: "messaging_process_duration_seconds",
-                dimensions: messaging("process", queue) + [("kind", kind), ("fate", fate)]
-            )
-            timers[key] = timer
-            return timer
-        }
-    }
-}
-
-/// The labels by OpenTelemetry's conventions for messaging.
-func messaging(_ operation: String, _ destination: String) -> [(String, String)] {
-    [
-        ("messaging_system", "rabbitmq"), ("messaging_operation_name", operation),
-        ("messaging_destination_name", destination),
-    ]
 }

@@ -47,7 +47,10 @@ package struct AdminPages: Sendable {
         guard request.uri.queryParameters["verbose"] == nil else {
             return Self.response(status, "application/json", VerboseAnswer(checks).json)
         }
-        let lines = troubles.map { "\($0.name): \($0.trouble ?? "")" }
+        // What a server said may have several lines.
+        let lines = troubles.map { check in
+            "\(check.name): \(check.trouble ?? "")".split(whereSeparator: \.isNewline).joined(separator: " ")
+        }
         return Self.response(
             status,
             "text/plain; charset=utf-8",

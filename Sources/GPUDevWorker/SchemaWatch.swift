@@ -39,6 +39,14 @@ struct SchemaWatch: Sendable {
                 on: self.loop,
                 logger: self.logger
             )
+            let row = try await connection.run(
+                "SELECT current_setting('transaction_read_only')::boolean AS is_read_only"
+            ).rows.first
+            guard try row?.read("is_read_only") == false else {
+                await connection.close()
+                self.wait(for: "the server is read-only")
+                return false
+            }
             let status = try await EmbeddedSchemas.migrations.check(on: connection)
             await connection.close()
             guard status.changed.isEmpty else {
@@ -60,9 +68,13 @@ struct SchemaWatch: Sendable {
             }
             return status.isCurrent
         } catch let error as PostgresError where error.isConnectionLost {
-            self.logger.warning("PostgreSQL is away; waiting", metadata: ["error": "\(error)"])
-            self.health.note(.database, lacking: "\(error)")
+            self.wait(for: "\(error)")
             return false
         }
+    }
+
+    private func wait(for trouble: String) {
+        self.health.note(.database, lacking: trouble)
+        self.logger.warning("PostgreSQL is away; waiting", metadata: ["error": "\(trouble)"])
     }
 }

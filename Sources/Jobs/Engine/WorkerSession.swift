@@ -74,6 +74,7 @@ actor WorkerSession {
         try await self.endEarlierSession(over: connection)
         _ = try await connection.run("SELECT pg_advisory_lock(\(self.worker.lock)::bigint)")
         try await connection.listen(to: "gpudev_outbox")
+        try await Self.checkWritable(connection)
         self.becomeHeld()
         onNotification()
         let loop = self.loop
@@ -105,12 +106,16 @@ actor WorkerSession {
     private static func watch(_ connection: PostgresConnection, on loop: EventLoop) async throws {
         while true {
             try await loop.sleep(for: Self.pulse)
-            let row = try await connection.run(
-                "SELECT current_setting('transaction_read_only')::boolean AS is_read_only",
-                within: Self.pulse
-            ).rows.first
-            guard try row?.read("is_read_only") == false else { throw StandbySession() }
+            try await Self.checkWritable(connection)
         }
+    }
+
+    private static func checkWritable(_ connection: PostgresConnection) async throws {
+        let row = try await connection.run(
+            "SELECT current_setting('transaction_read_only')::boolean AS is_read_only",
+            within: Self.pulse
+        ).rows.first
+        guard try row?.read("is_read_only") == false else { throw StandbySession() }
     }
 
     /// Returns once the lock is held; throws `Interrupted` when the task is cancelled before.

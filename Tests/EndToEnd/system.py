@@ -1,9 +1,11 @@
 """One worker system of a test's own: database, exchanges and queues, and the processes that it starts."""
 
 import contextlib
+import functools
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import time
@@ -12,6 +14,7 @@ from collections.abc import Callable
 
 import pika
 import psycopg
+from admin import AdminPort
 from contracts import check_event, check_payload
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -61,6 +64,16 @@ class Replica:
         """Memory in KiB."""
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.partition("VmRSS:")[2].split()[0])
+
+    @functools.cached_property
+    def admin(self) -> AdminPort:
+        """Its admin port, as soon as that listens."""
+
+        def listening() -> re.Match | None:
+            assert self.is_alive, self.log.read_text(errors="replace")
+            return re.search(r'"the admin port listens".*"http.port":"(\d+)"', self.log.read_text(errors="replace"))
+
+        return AdminPort(int(eventually("the admin port listens", listening)[1]))
 
     def send(self, number: signal.Signals) -> None:
         self.process.send_signal(number)

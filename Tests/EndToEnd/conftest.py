@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path += [str(ROOT / "scripts/demo"), str(Path(__file__).parent)]
+sys.path += [str(ROOT / "scripts/demo"), str(Path(__file__).parent), str(Path(__file__).parent / "experiments")]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

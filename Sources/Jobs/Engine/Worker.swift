@@ -182,7 +182,7 @@ extension Worker {
         try await presence.during {
             try await withThrowingTaskGroup { group in
                 group.addTask(executorPreference: self.loops.relay) {
-                    await self.backlog.run(over: connection)
+                    await self.backlog.watchQueues(over: connection)
                 }
                 try await self.relay.run(over: connection)
                 group.cancelAll()
@@ -197,6 +197,7 @@ extension Worker {
                 await self.session.run { self.relay.wake() }
             }
             group.addTask(executorPreference: self.loops.relay) { await self.housekeeping.run() }
+            group.addTask(executorPreference: self.loops.relay) { await self.backlog.watchOutbox() }
             await body()
             group.cancelAll()
         }

@@ -18,15 +18,24 @@ struct BacklogWatch: Sendable {
     private static let patience: Duration = .seconds(5)
     private static let destinations = ["jobs", "events", "dead"]
 
-    /// Asks until the task is cancelled or the connection is gone.
-    func run(over connection: RabbitMQConnection) async {
-        while !Task.isCancelled, await !connection.isClosed {
+    /// Asks PostgreSQL until the task is cancelled, whether there is a broker or not.
+    func watchOutbox() async {
+        while !Task.isCancelled {
             await self.lookAtOutbox()
+            try? await self.loop.sleep(for: Self.period)
+        }
+    }
+
+    /// Asks the broker until the task is cancelled or the connection is gone.
+    func watchQueues(over connection: RabbitMQConnection) async {
+        while !Task.isCancelled, await !connection.isClosed {
             await self.lookAtQueues(over: connection)
             try? await self.loop.sleep(for: Self.period)
         }
-        for queue in self.families.flatMap({ [self.topology.queue($0), self.topology.deadQueue($0)] }) {
-            Self.tell(nil, of: queue)
+        for family in self.families {
+            Self.tell(nil, of: self.topology.queue(family))
+            Self.tell(nil, of: self.topology.deadQueue(family))
+            self.tell(ageOfOldestDeath: .nan, in: family)
         }
     }
 }
@@ -71,12 +80,16 @@ extension BacklogWatch {
 
     private func lookAtQueues(over connection: RabbitMQConnection) async {
         for family in self.families {
-            let dead = self.topology.deadQueue(family)
-            let letters = await self.lookAt(dead, over: connection)
             _ = await self.lookAt(self.topology.queue(family), over: connection)
-            Meter(label: "gpudev_dead_oldest_seconds", dimensions: [("queue", dead)])
-                .set(await self.ageOfOldestDeath(in: family, letters: letters))
+            let letters = await self.lookAt(self.topology.deadQueue(family), over: connection)
+            let age = await self.ageOfOldestDeath(in: family, letters: letters)
+            self.tell(ageOfOldestDeath: age, in: family)
         }
+    }
+
+    private func tell(ageOfOldestDeath age: Double, in family: String) {
+        let labels = [("queue", self.topology.deadQueue(family))]
+        Meter(label: "gpudev_dead_oldest_seconds", dimensions: labels).set(age)
     }
 
     /// How many messages a queue has ready; nil if the broker does not say.

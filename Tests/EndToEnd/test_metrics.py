@@ -2,6 +2,7 @@
 
 import collections
 import json
+import os
 import re
 import subprocess
 import time
@@ -13,7 +14,6 @@ import yaml
 from admin import Scrape
 from aws_proxy import AWSProxy
 from cloud import Cloud
-from conftest import required
 from kubernetes_server import KubernetesServer
 from system import System, eventually
 from test_monitoring import CONTRACT, LABELS, METRICS, RULES, nodes, promql_parser, queries, quoted
@@ -75,7 +75,7 @@ class Observation:
 
     def __init__(self, directory) -> None:
         cloud = Cloud()
-        self.proxy = AWSProxy(required("GPUDEV_TEST_AWS_ENDPOINT"))
+        self.proxy = AWSProxy(os.environ["GPUDEV_TEST_AWS_ENDPOINT"])
         self.cluster = KubernetesServer(directory)
         self.cluster.add_node("node-1", "t4", 4)
         self.system = System(directory, cloud.settings() | self.cluster.settings() | {

@@ -24,7 +24,6 @@ let metricsCore: Target.Dependency = .product(name: "CoreMetrics", package: "swi
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
-let sockets: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let channels: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let yaml: Target.Dependency = .product(name: "Yams", package: "yams")
 
@@ -103,7 +102,7 @@ let package = Package(
         .target(name: "Prometheus", dependencies: [metricsCore], swiftSettings: memorySafe),
         .target(
             name: "Admin",
-            dependencies: [channels, hummingbird, hummingbirdCore, httpTypes, lifecycle, log, sockets],
+            dependencies: [channels, hummingbird, hummingbirdCore, httpTypes, lifecycle, log],
             swiftSettings: memorySafe
         ),
         .executableTarget(

@@ -3,7 +3,6 @@ import Hummingbird
 import HummingbirdCore
 package import Logging
 import NIOCore
-import NIOPosix
 import ServiceLifecycle
 import Synchronization
 
@@ -27,7 +26,8 @@ package struct AdminServer: Service {
 
     /// Serves until the end is asked for; throws `AdminPortUnavailable` if it cannot listen.
     package func run() async throws {
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        // The group outlives the server: connections may still have something to put away.
+        NIOSingletons.groupLoopCountSuggestion = 1
         let hasListened = Atomic(false)
         var quiet = self.logger
         quiet.logLevel = max(.warning, quiet.logLevel)
@@ -44,17 +44,15 @@ package struct AdminServer: Service {
                 let port = channel.localAddress?.port ?? self.address.port
                 self.logger.info("the admin port listens", metadata: ["http.port": "\(port)"])
             },
-            eventLoopGroupProvider: .shared(group),
+            eventLoopGroupProvider: .singleton,
             logger: quiet
         )
         do {
             try await application.run()
         } catch {
-            try? await group.shutdownGracefully()
             guard !hasListened.load(ordering: .relaxed) else { throw error }
             throw AdminPortUnavailable(address: self.address, reason: "\(error)")
         }
-        try await group.shutdownGracefully()
     }
 }
 

@@ -39,10 +39,7 @@ struct SchemaWatch: Sendable {
                 on: self.loop,
                 logger: self.logger
             )
-            let row = try await connection.run(
-                "SELECT current_setting('transaction_read_only')::boolean AS is_read_only"
-            ).rows.first
-            guard try row?.read("is_read_only") == false else {
+            guard try await !connection.isReadOnly() else {
                 await connection.close()
                 self.wait(for: "the server is read-only")
                 return false

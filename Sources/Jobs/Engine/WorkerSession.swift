@@ -17,7 +17,6 @@ actor WorkerSession {
     private let health: WorkerHealth
     private let metrics = ConnectionMetrics("session")
     private let logger: Logger
-    private var isFirst = true
     private var isHeld = false
     private var waiters: [CheckedContinuation<Void, Never>] = []
 
@@ -111,11 +110,7 @@ actor WorkerSession {
     }
 
     private static func checkWritable(_ connection: PostgresConnection) async throws {
-        let row = try await connection.run(
-            "SELECT current_setting('transaction_read_only')::boolean AS is_read_only",
-            within: Self.pulse
-        ).rows.first
-        guard try row?.read("is_read_only") == false else { throw StandbySession() }
+        if try await connection.isReadOnly(within: Self.pulse) { throw StandbySession() }
     }
 
     /// Returns once the lock is held; throws `Interrupted` when the task is cancelled before.
@@ -133,8 +128,7 @@ actor WorkerSession {
     private func becomeHeld() {
         self.isHeld = true
         self.health.note(.database)
-        self.metrics.opened(isFirst: self.isFirst)
-        self.isFirst = false
+        self.metrics.opened()
         self.wakeWaiters()
     }
 

@@ -1,11 +1,8 @@
-import Synchronization
-
 /// Tells while a connection to the broker stands, which is made again whenever it is lost.
-final class ConnectionPresence: Sendable {
+struct ConnectionPresence: Sendable {
     private let condition: WorkerHealth.Condition
     private let health: WorkerHealth
     private let metrics: ConnectionMetrics
-    private let isFirst = Atomic(true)
 
     init(_ name: String, _ condition: WorkerHealth.Condition, _ health: WorkerHealth) {
         self.condition = condition
@@ -16,7 +13,7 @@ final class ConnectionPresence: Sendable {
     /// Runs `body`, which uses the connection for as long as it stands.
     func during(_ body: () async throws -> Void) async throws {
         self.health.note(self.condition)
-        self.metrics.opened(isFirst: self.isFirst.exchange(false, ordering: .relaxed))
+        self.metrics.opened()
         defer {
             self.health.note(self.condition, lacking: "the connection to RabbitMQ was lost")
             self.metrics.closed()

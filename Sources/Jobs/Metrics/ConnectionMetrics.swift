@@ -1,9 +1,11 @@
 import Metrics
+import Synchronization
 
 /// Whether a connection stands, and how often it had to be made again.
-struct ConnectionMetrics: Sendable {
+final class ConnectionMetrics: Sendable {
     private let isUp: Meter
     private let reconnects: Counter
+    private let hasBeenUp = Atomic(false)
 
     init(_ connection: String) {
         self.isUp = Meter(label: "gpudev_connection_up", dimensions: [("connection", connection)])
@@ -11,9 +13,9 @@ struct ConnectionMetrics: Sendable {
         self.isUp.set(0)
     }
 
-    func opened(isFirst: Bool) {
+    func opened() {
         self.isUp.set(1)
-        if !isFirst { self.reconnects.increment() }
+        if self.hasBeenUp.exchange(true, ordering: .relaxed) { self.reconnects.increment() }
     }
 
     func closed() { self.isUp.set(0) }

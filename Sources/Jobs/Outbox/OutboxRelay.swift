@@ -172,8 +172,9 @@ extension OutboxRelay {
         return try await self.pool.transaction { transaction in
             let rows = try await transaction.run(
                 """
-                SELECT id, extract(epoch FROM available_at)::bigint AS due_at, destination, routing_key, message_id, type, content_type, correlation_id,
-                    headers::text AS headers, properties::text AS properties, body
+                SELECT id, destination, routing_key, message_id, type, content_type, correlation_id,
+                    headers::text AS headers, properties::text AS properties, body,
+                    extract(epoch FROM available_at)::bigint AS due_at
                 FROM outbox WHERE available_at <= now() ORDER BY available_at, id
                 LIMIT \(limit) FOR UPDATE SKIP LOCKED
                 """

@@ -50,6 +50,14 @@ package actor PostgresConnection {
             .only(operation: "run")
     }
 
+    /// Whether the server takes no writes over this connection, as a standby does.
+    package func isReadOnly(within limit: Duration? = nil) async throws(PostgresError) -> Bool {
+        try await self.run(
+            "SELECT current_setting('transaction_read_only')::boolean AS is_read_only",
+            within: limit
+        ).rows.first?.read("is_read_only") ?? true
+    }
+
     /// Runs statements in one round trip and one implicit transaction: all of them happen, or none.
     ///
     /// Results come in the order of the statements; the first failure is thrown.

@@ -121,12 +121,14 @@ def test_a_job_for_later_waits_in_the_outbox_and_can_be_cancelled(system):
 def test_a_job_that_has_not_come_yet_can_be_cancelled_but_not_one_that_has_ended(system):
     job = str(uuid.uuid4())
     system.call("jobs", "cancel", job)
-    system.start()
+    [replica] = system.start()
     system.publish("disk.create", DISK, job)
     other = system.publish("disk.create", DISK)
     system.event(other)
     eventually("the message is gone", lambda: not system.depth("disks"))
     assert system.state(job) == ("cancelled", 0)
+    scrape = replica.admin.scrape()
+    assert scrape.by("gpudev_jobs_total", "fate")["cancelled"] == 1 and not scrape.total("gpudev_duplicates_total")
     assert system.run("jobs", "cancel", other).returncode == 1
 
 

@@ -62,11 +62,15 @@ def containers(pod: dict) -> list[dict]:
     return pod["spec"].get("initContainers", []) + pod["spec"]["containers"]
 
 
+def overlay(text: str, directory: Path) -> Path:
+    (directory / "kustomization.yaml").write_text(text.format(k8s=os.path.relpath(K8S, directory)))
+    return directory
+
+
 @pytest.fixture(scope="session")
 def clusters(tmp_path_factory):
-    scratch = tmp_path_factory.mktemp("overlay")
-    (scratch / "kustomization.yaml").write_text(WITHOUT_KEDA.format(k8s=os.path.relpath(K8S, scratch)))
-    overlays = {path.name: path for path in sorted((K8S / "overlays").iterdir())} | {"without KEDA": scratch}
+    overlays = {path.name: path for path in sorted((K8S / "overlays").iterdir())}
+    overlays["without KEDA"] = overlay(WITHOUT_KEDA, tmp_path_factory.mktemp("overlay"))
     return {name: Cluster(directory) for name, directory in overlays.items()}
 
 
@@ -201,11 +205,22 @@ def permission(operation: str) -> set[tuple[str, str]]:
     return {("pods/exec", "get"), ("pods/exec", "create")} if verb == "exec" else {(resource, verb)}
 
 
+def methods_of_operations() -> dict[str, str]:
+    """The client's method that asks for each operation."""
+    client, methods = sources("Kubernetes"), {}
+    for request in re.finditer(r'APIRequest\(\s*"([a-z]+\.[a-z]+)"', client):
+        methods[request[1]] = re.findall(r"package func (\w+)\(", client[:request.start()])[-1]
+    return methods
+
+
 def test_the_worker_may_do_what_it_does_and_nothing_else(cluster):
     row = re.search(r"for Kubernetes (.+?) \|", (ROOT / "docs/metrics.md").read_text())[1]
     told = set(re.findall(r"`([a-z.]+)`", row))
     assert granted(cluster.all("Role") + cluster.all("ClusterRole")) == set().union(*map(permission, told))
     assert set(re.findall(r'APIRequest\(\s*"([a-z]+\.[a-z]+)"', sources("Kubernetes"))) == told
+    jobs = sources("Capacity", "Disks", "Reservations")
+    for operation, method in methods_of_operations().items():
+        assert re.search(rf"\.{method}\(", jobs), f"no job needs {operation}"
     account = {"kind": "ServiceAccount", "name": "gpudev-worker", "namespace": "gpudev-worker"}
     for binding in cluster.all("RoleBinding") + cluster.all("ClusterRoleBinding"):
         assert binding["subjects"] == [account]

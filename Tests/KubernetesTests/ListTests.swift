@@ -102,8 +102,6 @@ import Testing
         #expect(node.allocatable["nvidia.com/gpu"] == Quantity(4) && node.allocatable["cpu"]?.roundedUp == 48)
         #expect(node.taints == [Node.Taint(key: "nvidia.com/gpu", effect: "NoSchedule")])
         #expect(node.labels["GpuType"] == "t4")
-        let service = try #require(try await client.service("p-ssh", in: "gpu-dev", deadline: .soon))
-        #expect(service.ports.map(\.nodePort) == [30022])
         let read = try #require(try await client.pod("p", in: "gpu-dev", deadline: .soon))
         #expect(read.phase == .pending && read.nodeName == nil && read.volumes.first?.ebsVolumeID == "vol-1")
         #expect(read.containers.first?.requests["nvidia.com/gpu"] == Quantity(2))

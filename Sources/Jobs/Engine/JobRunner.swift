@@ -189,9 +189,7 @@ extension JobRunner {
             }
             switch outcome {
             case .finished(let state):
-                let metadata = envelope.metadata.merging(["job.state": "\(state)"]) { $1 }
-                self.logger.info("a duplicate was dropped", metadata: metadata)
-                self.metrics[envelope.kind].count("gpudev_duplicates_total")
+                self.drop(envelope, since: state)
                 return .acknowledge
             case .busy:
                 try await self.recorder.comeBack(envelope, after: self.settings.busyDelay)
@@ -204,6 +202,21 @@ extension JobRunner {
         }
     }
 
+    /// Tells of a message whose job needs nothing any more.
+    private func drop(_ envelope: Envelope, since state: String) {
+        let isCancelled = state == "cancelled"
+        let metadata = envelope.metadata.merging(["job.state": "\(state)"]) { $1 }
+        self.logger.info(
+            isCancelled ? "a cancelled job was dropped" : "a duplicate was dropped",
+            metadata: metadata
+        )
+        if isCancelled {
+            self.metrics[envelope.kind].cancelled()
+        } else {
+            self.metrics[envelope.kind].count("gpudev_duplicates_total")
+        }
+    }
+
     /// False if the claim was lost on the way.
     private func decideAndRecord(
         _ claim: Claim,
@@ -212,7 +225,7 @@ extension JobRunner {
     ) async throws -> Bool {
         do {
             let start = ContinuousClock.now
-            if claim.isSuspect { self.metrics[envelope.kind].count("gpudev_starts_quarantined_total") }
+            if claim.isSuspect { self.metrics[envelope.kind].isolated() }
             let ending: Ending
             if let poison = self.judge.poison(claim) {
                 ending = poison

@@ -25,11 +25,14 @@ let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hum
 let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let channels: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
-let yaml: Target.Dependency = .product(name: "Yams", package: "yams")
+let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
+let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
 
 /// The SQL and JSON schemas travel inside the program.
 let schemas: [Resource] =
-    ["0001_platform", "0002_worker", "0003_suspects"].map { .embedInCode("Schemas/sql/\($0).sql") }
+    ["0001_platform", "0002_worker", "0003_suspects"].map {
+        .embedInCode("Schemas/sql/\($0).sql")
+    }
     + [
         "capacity.refresh", "disk.capture-contents", "disk.complete-snapshot", "disk.create",
         "disk.create-snapshot", "disk.delete", "disk.prune-snapshots", "disk.reconcile-all",
@@ -40,6 +43,12 @@ let schemas: [Resource] =
 
 /// Version and commit of the program, one a line; who builds a release writes them.
 let release = Resource.embedInCode("release.txt")
+
+/// Fewer pages to be resident: sections of their own for code, relocations packed (glibc 2.36), no names for plug-ins.
+let small = LinkerSetting.unsafeFlags(
+    ["-use-ld=lld", "-Xlinker", "-z", "-Xlinker", "pack-relative-relocs", "-Xlinker", "--no-export-dynamic"],
+    .when(configuration: .release)
+)
 
 let package = Package(
     name: "gpudev-worker",
@@ -52,15 +61,18 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.5.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.8.0"),
-        .package(url: "https://github.com/jpsim/Yams", from: "5.0.1"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
     ],
     targets: [
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CRabbitMQ", pkgConfig: "librabbitmq", providers: [.apt(["librabbitmq-dev"])]),
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(name: "CExpat", pkgConfig: "expat", providers: [.apt(["libexpat1-dev"])]),
+        .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .target(name: "EventLoops", dependencies: ["CLinux"], swiftSettings: settings),
         .target(
             name: "Postgres",
@@ -72,11 +84,17 @@ let package = Package(
             dependencies: ["CRabbitMQ", "EventLoops", log],
             swiftSettings: settings
         ),
+        .target(name: "XML", dependencies: ["CExpat"], swiftSettings: settings),
+        .target(name: "YAML", dependencies: ["CYAML"], swiftSettings: settings),
         .target(name: "HTTP", dependencies: ["CCurl"], swiftSettings: settings),
-        .target(name: "AWS", dependencies: ["HTTP", crypto, log, metrics], swiftSettings: memorySafe),
+        .target(
+            name: "AWS",
+            dependencies: ["HTTP", "XML", crypto, log, metrics],
+            swiftSettings: memorySafe
+        ),
         .target(
             name: "Kubernetes",
-            dependencies: ["HTTP", crypto, log, metrics, yaml],
+            dependencies: ["HTTP", "YAML", crypto, log, metrics, subprocess, system],
             swiftSettings: memorySafe
         ),
         .target(
@@ -108,13 +126,14 @@ let package = Package(
         .executableTarget(
             name: "GPUDevWorker",
             dependencies: [
-                "AWS", "Admin", "Capacity", "Disks", "EventLoops", "HTTP", "Jobs", "Kubernetes", "Postgres",
-                "Prometheus", "RabbitMQ", "Reservations", arguments, configuration, lifecycle, log,
-                metrics, signals,
+                "AWS", "Admin", "Capacity", "Disks", "EventLoops", "HTTP", "Jobs", "Kubernetes",
+                "Postgres", "Prometheus", "RabbitMQ", "Reservations", arguments,
+                configuration, lifecycle, log, metrics, signals,
             ],
             exclude: ["Schemas/asyncapi.yaml", "Schemas/events"],
             resources: schemas + [release],
-            swiftSettings: memorySafe
+            swiftSettings: memorySafe,
+            linkerSettings: [small]
         ),
         .target(
             name: "Fuzzing",
@@ -123,6 +142,7 @@ let package = Package(
             exclude: ["Samples"],
             swiftSettings: settings
         ),
+        .testTarget(name: "YAMLTests", dependencies: ["Fuzzing", "YAML"], swiftSettings: settings),
         .testTarget(
             name: "JobsTests",
             dependencies: ["EventLoops", "Fuzzing", "Jobs", "Postgres", "RabbitMQ", log],
@@ -167,7 +187,7 @@ let package = Package(
         ),
         .testTarget(
             name: "AWSTests",
-            dependencies: ["AWS", "Fuzzing", "HTTP", "HTTPPeers", crypto, log],
+            dependencies: ["AWS", "Fuzzing", "HTTP", "HTTPPeers", "XML", crypto, log],
             exclude: ["Peers"],
             swiftSettings: settings,
         ),

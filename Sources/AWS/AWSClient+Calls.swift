@@ -1,4 +1,5 @@
 import HTTP
+import XML
 
 extension AWSClient {
     /// Calls a form operation whose answer does not matter.
@@ -32,7 +33,7 @@ extension AWSClient {
         decode: @escaping @Sendable (XMLNode) throws(MalformedAnswer) -> Output
     ) async throws(AWSError) -> Output {
         try await self.send(request, deadline: deadline) { response throws(MalformedAnswer) in
-            let root = try XMLNode(document: response.body)
+            let root = try XMLNode(answer: response.body)
             let expected = "\(request.operation.name)Response"
             guard root.name == expected else {
                 throw MalformedAnswer("the answer is \(root.name.prefix(40)) and not \(expected)")

@@ -1,5 +1,6 @@
-import Foundation
+import FoundationEssentials
 import HTTP
+import XML
 
 /// The body of an answer with a bad status, in any of the shapes that the services use, or in none.
 struct ErrorBody {

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import Glibc
 import Jobs
 import Postgres
 import RabbitMQ
@@ -30,7 +30,7 @@ struct GPUDevWorker: AsyncParsableCommand {
         } catch {
             guard let failure = Failure(error) else { Self.exit(withError: error) }
             for line in failure.lines { Terminal.complain(line) }
-            Foundation.exit(failure.code.rawValue)
+            Glibc.exit(failure.code.rawValue)
         }
     }
 }

@@ -1,5 +1,6 @@
-import Foundation
+import FoundationEssentials
 import Testing
+import XML
 
 @testable import AWS
 
@@ -21,7 +22,7 @@ import Testing
         String(repeating: "<a>", count: 100) + String(repeating: "</a>", count: 100),
     ])
     func `what is not well-formed, or too deep, or has a document type is refused`(text: String) {
-        #expect(throws: MalformedAnswer.self) { try XMLNode(document: Array(text.utf8)) }
+        #expect(throws: XMLError.self) { try XMLNode(document: Array(text.utf8)) }
     }
 
     @Test(arguments: ["<\u{301}&\u{301}>\u{301}", "\r\n", "a\r"])
@@ -38,7 +39,7 @@ import Testing
     @Test(arguments: ["<a xmlns=\"", "<a xmlns:b=\"", "<a b=\"", "<a>"])
     func `what is not UTF-8 is refused`(start: String) {
         let end = start.hasSuffix(">") ? "</a>" : "\"/>"
-        #expect(throws: MalformedAnswer.self) {
+        #expect(throws: XMLError.self) {
             try XMLNode(document: Array(start.utf8) + [0xFF] + Array(end.utf8))
         }
     }

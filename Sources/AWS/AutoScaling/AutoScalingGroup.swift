@@ -1,3 +1,5 @@
+import XML
+
 /// A scaling group as Auto Scaling describes it.
 package struct AutoScalingGroup: Sendable, Hashable {
     /// An instance of a group.

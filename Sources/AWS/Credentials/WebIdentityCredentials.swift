@@ -1,6 +1,7 @@
-import Foundation
+import FoundationEssentials
 import HTTP
 import Logging
+import XML
 
 /// Keys of a role in exchange for a token that a file holds, as EKS mounts it (`AWS_WEB_IDENTITY_TOKEN_FILE`,
 /// `AWS_ROLE_ARN`, `AWS_ROLE_SESSION_NAME`).

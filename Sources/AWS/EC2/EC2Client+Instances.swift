@@ -1,3 +1,5 @@
+import XML
+
 extension EC2Client {
     /// The state of an instance, or nil if EC2 knows none of this id any more.
     package func instanceState(

@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 import HTTP
 
 /// The part of EKS that finds a cluster's API server; `STSClient.eksToken` is the key to it.

@@ -1,3 +1,5 @@
+import XML
+
 extension ELBv2Client {
     /// All rules of a listener, the default one included.
     package func describeRules(

@@ -1,3 +1,5 @@
+import XML
+
 extension ELBv2Client {
     /// Makes a target group, which AWS does once where all settings are the same.
     ///

@@ -1,3 +1,5 @@
+import XML
+
 extension TargetGroup {
     init(_ node: XMLNode) throws(MalformedAnswer) {
         self.init(

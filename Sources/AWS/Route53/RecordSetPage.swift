@@ -1,3 +1,5 @@
+import XML
+
 /// One page of record sets, and where the next one starts.
 struct RecordSetPage: Sendable {
     /// Where a listing starts; Route 53 gives three values for the next page.

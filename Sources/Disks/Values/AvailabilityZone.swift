@@ -7,9 +7,11 @@ struct AvailabilityZone: Hashable, Sendable, CustomStringConvertible, PayloadVal
     let description: String
 
     init?(wire: String) {
-        guard wire.utf8.count <= 64, wire.wholeMatch(of: /[a-z]{2}(-[a-z]+)+-[0-9][a-z]/) != nil else {
-            return nil
-        }
+        let parts = wire.split(separator: "-", omittingEmptySubsequences: false)
+        guard wire.utf8.count <= 64, parts.count >= 3, parts[0].utf8.count == 2, let place = parts.last?.utf8,
+            parts.dropLast().allSatisfy({ Alphabet.lowercase.spells($0) }), place.count == 2,
+            Alphabet.digits.contains(place.first), Alphabet.lowercase.contains(place.last)
+        else { return nil }
         self.description = wire
     }
 }

@@ -7,9 +7,14 @@ struct ContentURI: Hashable, Sendable, PayloadValue {
     let text: String
 
     init?(wire: String) {
-        guard wire.unicodeScalars.count <= 256, wire.wholeMatch(of: /s3:\/\/[^\/]+\/.+/) != nil else {
-            return nil
-        }
+        let parts = wire.dropFirst("s3://".count).split(
+            separator: "/",
+            maxSplits: 1,
+            omittingEmptySubsequences: false
+        )
+        guard wire.unicodeScalars.count <= 256, wire.hasPrefix("s3://"), parts.count == 2,
+            !parts[0].isEmpty, !parts[1].isEmpty, !wire.contains(where: \.isNewline)
+        else { return nil }
         self.text = wire
     }
 }

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import FoundationEssentials
 import Jobs
 
 /// Which dead letters a command is about.
@@ -60,7 +60,7 @@ struct DeadLetterOptions: ParsableArguments {
                     count += try await DeadQueue(queue, on: connection).replay(
                         matching: self.filter,
                         limit: limit - count,
-                        by: NSUserName(),
+                        by: ProcessInfo.processInfo.userName,
                         pause: pause,
                         through: pool
                     ) { _ in onReplay() }

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import FoundationEssentials
 import Jobs
 import RabbitMQ
 
@@ -49,7 +49,7 @@ struct Enqueue: AsyncParsableCommand {
             id: self.id.flatMap { JobID($0) } ?? JobID(),
             kind: JobKind(self.kind),
             payload: try self.dryRun ? self.dry(self.readPayload()) : self.readPayload(),
-            requestedBy: "command:\(NSUserName())"
+            requestedBy: "command:\(ProcessInfo.processInfo.userName)"
         )
         let (broker, topology) = try await Settings.load({ $0.broker() }, { $0.topology() })
         try await Connections.withBroker(broker) { connection in
@@ -96,22 +96,22 @@ struct Enqueue: AsyncParsableCommand {
 
     /// The payload with `dry_run` set; what is no JSON object is left for the check that names the fault.
     private func dry(_ payload: [UInt8]) throws -> [UInt8] {
-        guard var object = try? JSONSerialization.jsonObject(with: Data(payload)) as? [String: Any] else {
+        guard var object = try? JSONDecoder().decode([String: JSONValue].self, from: Data(payload)) else {
             return payload
         }
-        object["dry_run"] = true
-        return [UInt8](try JSONSerialization.data(withJSONObject: object, options: [.sortedKeys]))
+        object["dry_run"] = .bool(true)
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return [UInt8](try encoder.encode(object))
     }
 
     private func readPayload() throws -> [UInt8] {
-        guard let text = self.json ?? self.payload else {
-            return [UInt8](FileHandle.standardInput.readDataToEndOfFile())
-        }
+        guard let text = self.json ?? self.payload else { return Terminal.readAll() }
         guard self.json == nil, text.hasPrefix("@") else { return [UInt8](text.utf8) }
-        do {
-            return [UInt8](try Data(contentsOf: URL(filePath: String(text.dropFirst()))))
-        } catch {
-            throw Failure(.usage, "the payload cannot be read: \(error.localizedDescription)")
+        let path = String(text.dropFirst())
+        guard let bytes = FileManager.default.contents(atPath: path) else {
+            throw Failure(.usage, "the payload cannot be read from \(path)")
         }
+        return [UInt8](bytes)
     }
 }

@@ -1,6 +1,6 @@
 import AWS
 import Admin
-import Foundation
+import FoundationEssentials
 import Jobs
 import Kubernetes
 import Logging
@@ -65,7 +65,9 @@ extension Settings {
 
     func topology() -> Topology? {
         let prefix = self.source.value("TOPOLOGY_PREFIX") ?? "gpudev"
-        guard prefix.utf8.count <= 100, prefix.wholeMatch(of: /[A-Za-z0-9][A-Za-z0-9._\-]*/) != nil else {
+        guard prefix.utf8.count <= 100, Self.names.spells(prefix),
+            Alphabet.lettersAndDigits.contains(prefix.utf8.first)
+        else {
             self.faults.append("TOPOLOGY_PREFIX must be a name of letters, digits, '.', '_' and '-'")
             return nil
         }
@@ -170,7 +172,7 @@ extension Settings {
     /// Where listings of the contents of disks are kept; nil inside if nowhere.
     func contentsBucket() -> String?? {
         guard let bucket = self.source.value("DISK_CONTENTS_BUCKET") else { return .some(nil) }
-        guard bucket.wholeMatch(of: /[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]/) != nil else {
+        guard (3...63).contains(bucket.utf8.count), Self.isName(bucket, with: ".-") else {
             self.faults.append("DISK_CONTENTS_BUCKET must be the name of a bucket, not a URL")
             return nil
         }
@@ -188,6 +190,15 @@ extension Settings {
 }
 
 extension Settings {
+    private static let names = Alphabet.lettersAndDigits + Alphabet("._-")
+
+    /// Whether it has lower-case letters, digits and, inside, some others.
+    private static func isName(_ text: String, with others: String) -> Bool {
+        let ends = Alphabet.lowercaseAndDigits
+        return (ends + Alphabet(others)).spells(text) && ends.contains(text.utf8.first)
+            && ends.contains(text.utf8.last)
+    }
+
     private func fault(_ sentence: String, _ example: String) {
         self.faults.append("\(sentence); for example \(example)")
     }
@@ -220,7 +231,7 @@ extension Settings {
 
     private func namespace() -> String? {
         let name = self.source.value("KUBERNETES_NAMESPACE") ?? "gpu-dev"
-        guard name.wholeMatch(of: /[a-z0-9]([a-z0-9\-]{0,61}[a-z0-9])?/) != nil else {
+        guard name.utf8.count <= 63, Self.isName(name, with: "-") else {
             self.faults.append("KUBERNETES_NAMESPACE must be a name of lower-case letters, digits and '-'")
             return nil
         }

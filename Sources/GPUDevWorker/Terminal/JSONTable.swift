@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 
 /// An array of JSON objects as rows of text.
 struct JSONTable {

@@ -26,7 +26,7 @@ package struct Alphabet: Sendable {
     package func contains(_ byte: UInt8?) -> Bool { byte.map { self.members[Int($0)] } ?? false }
 
     /// Whether `text` is not empty and has no other characters.
-    package func spells(_ text: String) -> Bool { self.spells(text.utf8) }
+    package func spells(_ text: some StringProtocol) -> Bool { self.spells(text.utf8) }
 
     /// Whether `text` is `prefix` and then so many of the characters.
     package func spells(_ text: String, after prefix: String, _ count: ClosedRange<Int>) -> Bool {

@@ -5,9 +5,10 @@ package struct DiskUsage: Hashable, Sendable, PayloadValue {
     package let text: String
 
     package init?(wire: String) {
-        guard wire.utf8.count <= 32, wire.wholeMatch(of: /[0-9]+([.,][0-9]+)?[BKMGTPE]?/) != nil else {
-            return nil
-        }
+        let hasUnit = wire.utf8.last.map { "BKMGTPE".utf8.contains($0) } ?? false
+        let number = wire.dropLast(hasUnit ? 1 : 0)
+            .split(maxSplits: 1, omittingEmptySubsequences: false) { $0 == "." || $0 == "," }
+        guard wire.utf8.count <= 32, number.allSatisfy({ Alphabet.digits.spells($0) }) else { return nil }
         self.text = wire
     }
 

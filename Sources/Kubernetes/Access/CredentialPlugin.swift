@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 import HTTP
 
 /// A program that gives credentials, as a kubeconfig names it.
@@ -33,16 +33,18 @@ struct CredentialPlugin: Sendable {
     /// Runs it and reads what it prints.
     func run(deadline: ContinuousClock.Instant) async throws(KubernetesError) -> PluginCredential {
         let variables = ["KUBERNETES_EXEC_INFO": self.information].merging(self.environment) { $1 }
-        let output: Data
+        let output: [UInt8]
         do {
             output = try await ProgramRun(
-                command: [self.command] + self.arguments,
-                environment: ProcessInfo.processInfo.environment.merging(variables) { $1 }
+                program: self.command,
+                arguments: self.arguments,
+                variables: variables
             ).output(deadline: deadline)
         } catch {
             throw self.failure("\(error)")
         }
-        guard let answer = try? JSONDecoder().decode(PluginCredential.Document.self, from: output) else {
+        guard let answer = try? JSONDecoder().decode(PluginCredential.Document.self, from: Data(output))
+        else {
             throw self.failure("it printed no ExecCredential")
         }
         guard answer.apiVersion == self.apiVersion else {

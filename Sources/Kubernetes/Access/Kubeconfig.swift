@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 
 /// The files that kubectl is configured with.
 ///

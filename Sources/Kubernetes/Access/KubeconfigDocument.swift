@@ -1,5 +1,5 @@
-import Foundation
-import Yams
+import FoundationEssentials
+import YAML
 
 /// One file of kubectl's configuration, as it is written.
 struct KubeconfigDocument: Decodable {
@@ -86,7 +86,8 @@ struct KubeconfigDocument: Decodable {
     init(_ path: String) throws(KubernetesError) {
         let bytes = try FileContent.read(path)
         do {
-            self = try YAMLDecoder().decode(Self.self, from: Data(bytes))
+            let json = try JSONEncoder().encode(YAMLValue(document: bytes))
+            self = try JSONDecoder().decode(Self.self, from: json)
         } catch {
             throw .configuration("\(path) is no kubeconfig: \(DecodingProblem(error))")
         }

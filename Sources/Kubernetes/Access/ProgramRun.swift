@@ -1,4 +1,5 @@
-import Foundation
+import Subprocess
+import SystemPackage
 
 /// One run of another program for what it prints.
 struct ProgramRun: Sendable {
@@ -7,44 +8,44 @@ struct ProgramRun: Sendable {
         let description: String
     }
 
-    /// The program, found in `PATH` unless it is a path, and its arguments.
-    let command: [String]
-    let environment: [String: String]
+    /// A path, or a name that is looked up in `PATH`.
+    let program: String
+    let arguments: [String]
+    /// What it gets beside what this program has.
+    let variables: [String: String]
+
+    /// More is no credential.
+    private static let limit = 1 << 20
 
     /// What it prints if it ends well; it is killed at the deadline.
-    func output(deadline: ContinuousClock.Instant) async throws -> Data {
-        let (process, pipe) = (Process(), Pipe())
-        process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = ["--"] + self.command
-        process.environment = self.environment
-        process.standardInput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
-        process.standardOutput = pipe
-        return try await withThrowingTaskGroup { group in
-            try process.run()
-            group.addTask { try await Self.wait(for: process, pipe) }
+    func output(deadline: ContinuousClock.Instant) async throws -> [UInt8] {
+        try await withThrowingTaskGroup { group in
+            group.addTask { try await self.output() }
             group.addTask {
                 try await Task.sleep(until: deadline, clock: .continuous)
-                process.terminate()
                 throw Failure(description: "it took too long")
             }
             defer { group.cancelAll() }
-            return try await group.next() ?? Data()
+            return try await group.next() ?? []
         }
     }
 
-    /// Reads on a thread of its own, since both waits block.
-    private static func wait(for process: Process, _ pipe: Pipe) async throws -> Data {
-        try await withCheckedThrowingContinuation { continuation in
-            Thread.detachNewThread {
-                let output = (try? pipe.fileHandleForReading.readToEnd()) ?? Data()
-                process.waitUntilExit()
-                guard process.terminationStatus == 0 else {
-                    let failure = Failure(description: "it ended with status \(process.terminationStatus)")
-                    return continuation.resume(throwing: failure)
-                }
-                continuation.resume(returning: output)
-            }
+    private func output() async throws -> [UInt8] {
+        let result = try await Subprocess.run(
+            self.program.contains("/") ? .path(FilePath(self.program)) : .name(self.program),
+            arguments: Arguments(self.arguments),
+            environment: .inherit.updating(
+                Dictionary(
+                    uniqueKeysWithValues: self.variables.map { (Environment.Key(stringLiteral: $0), $1) }
+                )
+            ),
+            output: .bytes(limit: Self.limit),
+            error: .discarded
+        )
+        switch result.terminationStatus {
+        case .exited(0): return result.standardOutput
+        case .exited(let code): throw Failure(description: "it ended with status \(code)")
+        case .signaled(let signal): throw Failure(description: "it was ended by signal \(signal)")
         }
     }
 }

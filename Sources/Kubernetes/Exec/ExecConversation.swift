@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 import HTTP
 
 /// How a command is run in a container, over a WebSocket: decisions only, no calls.

@@ -1,5 +1,5 @@
 import Crypto
-import Foundation
+import FoundationEssentials
 import HTTP
 
 /// How a connection becomes a WebSocket, from the client's side. (RFC 6455, section 4.1.)

@@ -1,17 +1,15 @@
 import FoundationEssentials
+import XML
 
-/// An element of a document: name without prefix, text, elements in order.
-///
-/// Attributes are dropped.
-struct XMLNode: Sendable, Equatable {
-    let name: String
-    var text: String = ""
-    var children: [XMLNode] = []
-
-    func child(_ name: String) -> XMLNode? { self.children.first { $0.name == name } }
-
-    /// The text of the first element of this name.
-    subscript(name: String) -> String? { self.child(name)?.text }
+extension XMLNode {
+    /// Reads an answer's document.
+    init(answer bytes: [UInt8]) throws(MalformedAnswer) {
+        do throws(XMLError) {
+            try self.init(document: bytes)
+        } catch {
+            throw MalformedAnswer(error.description)
+        }
+    }
 
     /// The text of an element that must be there.
     func text(_ name: String) throws(MalformedAnswer) -> String {

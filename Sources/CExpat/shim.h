@@ -1,0 +1,6 @@
+#ifndef GPUDEV_CEXPAT_SHIM_H
+#define GPUDEV_CEXPAT_SHIM_H
+
+#include <expat.h>
+
+#endif

@@ -26,11 +26,12 @@ let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", packa
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let channels: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
+let tracing: Target.Dependency = .product(name: "Tracing", package: "swift-distributed-tracing")
 let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
 
 /// The SQL and JSON schemas travel inside the program.
 let schemas: [Resource] =
-    ["0001_platform", "0002_worker", "0003_suspects"].map {
+    ["0001_platform", "0002_worker", "0003_suspects", "0004_traces"].map {
         .embedInCode("Schemas/sql/\($0).sql")
     }
     + [
@@ -57,6 +58,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.0.0", traits: []),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0", traits: []),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
@@ -76,7 +78,7 @@ let package = Package(
         .target(name: "EventLoops", dependencies: ["CLinux"], swiftSettings: settings),
         .target(
             name: "Postgres",
-            dependencies: ["CPostgres", "EventLoops", log, metrics],
+            dependencies: ["CPostgres", "EventLoops", "Traces", log, metrics, tracing],
             swiftSettings: settings
         ),
         .target(
@@ -89,17 +91,17 @@ let package = Package(
         .target(name: "HTTP", dependencies: ["CCurl"], swiftSettings: settings),
         .target(
             name: "AWS",
-            dependencies: ["HTTP", "XML", crypto, log, metrics],
+            dependencies: ["HTTP", "Traces", "XML", crypto, log, metrics, tracing],
             swiftSettings: memorySafe
         ),
         .target(
             name: "Kubernetes",
-            dependencies: ["HTTP", "YAML", crypto, log, metrics, subprocess, system],
+            dependencies: ["HTTP", "Traces", "YAML", crypto, log, metrics, subprocess, system, tracing],
             swiftSettings: memorySafe
         ),
         .target(
             name: "Jobs",
-            dependencies: ["EventLoops", "Postgres", "RabbitMQ", log, metrics],
+            dependencies: ["EventLoops", "Postgres", "RabbitMQ", "Traces", log, metrics, tracing],
             swiftSettings: memorySafe
         ),
         .target(
@@ -117,6 +119,12 @@ let package = Package(
             dependencies: ["AWS", "Jobs", "Kubernetes", "Postgres"],
             swiftSettings: memorySafe
         ),
+        .target(name: "Traces", dependencies: [tracing], swiftSettings: memorySafe),
+        .target(
+            name: "OpenTelemetry",
+            dependencies: ["HTTP", "Traces", lifecycle, log, tracing],
+            swiftSettings: memorySafe
+        ),
         .target(name: "Prometheus", dependencies: [metricsCore], swiftSettings: memorySafe),
         .target(
             name: "Admin",
@@ -127,8 +135,8 @@ let package = Package(
             name: "GPUDevWorker",
             dependencies: [
                 "AWS", "Admin", "Capacity", "Disks", "EventLoops", "HTTP", "Jobs", "Kubernetes",
-                "Postgres", "Prometheus", "RabbitMQ", "Reservations", arguments,
-                configuration, lifecycle, log, metrics, signals,
+                "OpenTelemetry", "Postgres", "Prometheus", "RabbitMQ", "Reservations", "Traces", arguments,
+                configuration, lifecycle, log, metrics, signals, tracing,
             ],
             exclude: ["Schemas/asyncapi.yaml", "Schemas/events"],
             resources: schemas + [release],
@@ -143,6 +151,12 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(name: "YAMLTests", dependencies: ["Fuzzing", "YAML"], swiftSettings: settings),
+        .testTarget(name: "TracesTests", dependencies: ["Traces"], swiftSettings: settings),
+        .testTarget(
+            name: "OpenTelemetryTests",
+            dependencies: ["OpenTelemetry", "Traces", tracing],
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "JobsTests",
             dependencies: ["EventLoops", "Fuzzing", "Jobs", "Postgres", "RabbitMQ", log],

@@ -1,6 +1,5 @@
 import FoundationEssentials
 import HTTP
-import Metrics
 
 /// Why one try failed, and what the retry needs to know of it.
 struct AttemptFailure: Error {
@@ -22,16 +21,16 @@ extension AWSClient {
         let assumed = self.pacing.clockOffset(of: self.endpoint(of: request).authority)
         do throws(AWSError) {
             if request.operation.isSigned { used = try await self.credentials.current(deadline: deadline) }
-            let start = ContinuousClock.now
+            let record = CallRecord(of: request, at: self.endpoint(of: request), self.tracer)
             let response: HTTPResponse
             do throws(AWSError) {
                 response = try await self.exchange(request, used, deadline)
             } catch {
-                request.operation.tell(error.code.rawValue, since: start)
+                record.end(with: error)
                 throw error
             }
             let refusal = self.error(in: response, to: request)
-            request.operation.tell(refusal?.code.rawValue ?? "ok", since: start)
+            record.end(with: refusal, response)
             if let error = refusal {
                 let clock = self.skew(of: response).map { ClockReading(skew: $0, assumed: assumed) }
                 return .failure(AttemptFailure(error: error, clock: clock, credentials: used))
@@ -152,19 +151,6 @@ extension SignableRequest {
     func url(at endpoint: Endpoint) -> String {
         let query = self.canonicalQuery
         return "\(endpoint.scheme)://\(endpoint.authority)\(self.path)\(query.isEmpty ? "" : "?\(query)")"
-    }
-}
-
-extension AWSOperation {
-    /// Counts one request, by what AWS answered or what else became of it.
-    fileprivate func tell(_ status: String, since start: ContinuousClock.Instant) {
-        let service = ("service", self.service.rawValue)
-        Counter(
-            label: "gpudev_aws_calls_total",
-            dimensions: [service, ("operation", self.name), ("status", status)]
-        ).increment()
-        Metrics.Timer(label: "gpudev_aws_call_duration_seconds", dimensions: [service])
-            .record(duration: start.duration(to: .now))
     }
 }
 

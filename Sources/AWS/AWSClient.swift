@@ -1,12 +1,14 @@
 import FoundationEssentials
 package import HTTP
 package import Logging
+package import Tracing
 
 /// What the clients of single services share: connections, credentials, limits, retries.
 package final class AWSClient: Sendable {
     let configuration: AWSConfiguration
     let http: HTTPClient
     let logger: Logger
+    let tracer: (any Tracer)?
     let credentials: CredentialCache
     let pacing: Pacing
 
@@ -16,9 +18,21 @@ package final class AWSClient: Sendable {
     ///   - configuration: Region and endpoints.
     ///   - http: Carries all requests; the caller shuts it down.
     ///   - logger: Gets retries at `debug` and trouble with credentials or the clock at `warning`.
-    package convenience init(configuration: AWSConfiguration, http: HTTPClient, logger: Logger) {
+    ///   - tracer: Gets a span for each request of a task whose trace is followed.
+    package convenience init(
+        configuration: AWSConfiguration,
+        http: HTTPClient,
+        logger: Logger,
+        tracer: (any Tracer)? = nil
+    ) {
         let chain = CredentialChain(configuration: configuration, http: http, logger: logger)
-        self.init(configuration: configuration, http: http, logger: logger, credentials: chain)
+        self.init(
+            configuration: configuration,
+            http: http,
+            logger: logger,
+            tracer: tracer,
+            credentials: chain
+        )
     }
 
     /// A client with a source of credentials of its own.
@@ -26,12 +40,14 @@ package final class AWSClient: Sendable {
         configuration: AWSConfiguration,
         http: HTTPClient,
         logger: Logger,
+        tracer: (any Tracer)? = nil,
         credentials: any CredentialProvider
     ) {
         self.configuration = configuration
         self.pacing = Pacing(factor: configuration.rateFactor)
         self.http = http
         self.logger = logger
+        self.tracer = tracer
         self.credentials = CredentialCache(credentials, now: configuration.now, logger: logger)
     }
 

@@ -6,6 +6,7 @@ enum EmbeddedSchemas {
         Migration(version: 1, name: "platform", sql: Self.text(PackageResources._001_platform_sql)),
         Migration(version: 2, name: "worker", sql: Self.text(PackageResources._002_worker_sql)),
         Migration(version: 3, name: "suspects", sql: Self.text(PackageResources._003_suspects_sql)),
+        Migration(version: 4, name: "traces", sql: Self.text(PackageResources._004_traces_sql)),
     ])
 
     /// The JSON Schema of a kind's payload, by kind.

@@ -13,6 +13,25 @@ extension String {
         }
         return String(decoding: encoded, as: UTF8.self)
     }
+
+    /// The text of which this is the encoding; nil where a percent sign begins no byte, or the bytes are no UTF-8.
+    package var percentDecoded: String? {
+        var decoded: [UInt8] = []
+        var rest = self.utf8[...]
+        while let byte = rest.popFirst() {
+            guard byte == UInt8(ascii: "%") else {
+                decoded.append(byte)
+                continue
+            }
+            let digits = String(Substring(rest.prefix(2)))
+            guard digits.utf8.count == 2, digits.utf8.first != UInt8(ascii: "+"),
+                let value = UInt8(digits, radix: 16)
+            else { return nil }
+            decoded.append(value)
+            rest = rest.dropFirst(2)
+        }
+        return String(validating: decoded, as: UTF8.self)
+    }
 }
 
 extension UInt8 {

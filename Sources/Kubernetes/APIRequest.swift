@@ -1,5 +1,4 @@
 import HTTP
-import Metrics
 
 /// One request to an API server, before anything is known of the server.
 struct APIRequest: Sendable {
@@ -32,12 +31,6 @@ struct APIRequest: Sendable {
         let path = self.path.map { "/" + $0.percentEncoded() }.joined()
         let query = self.query.map { "\($0.0)=\($0.1.percentEncoded())" }.joined(separator: "&")
         return query.isEmpty ? path : "\(path)?\(query)"
-    }
-
-    /// Counts the request, by what the server answered or what else became of it.
-    func tell(_ status: String) {
-        let labels = [("operation", self.operation), ("status", status)]
-        Counter(label: "gpudev_kubernetes_calls_total", dimensions: labels).increment()
     }
 
     /// The request as it goes to a server.

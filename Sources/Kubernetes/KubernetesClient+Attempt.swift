@@ -29,18 +29,20 @@ extension KubernetesClient {
         decode: @escaping @Sendable ([UInt8]) throws -> Output
     ) async -> Result<Output, AttemptFailure> {
         var used: AccessCache.Held?
+        var record: CallRecord?
         do throws(KubernetesError) {
             let held = try await self.access.current(deadline: deadline, for: request.operation)
             used = held
+            record = CallRecord(of: request, to: held.access, self.tracer)
             let response = try await self.exchange(request, held.access, deadline)
             guard (200..<300).contains(response.status) else {
                 throw KubernetesError(response, operation: request.operation)
             }
             let output = try await self.read(response, to: request, decode)
-            request.tell("ok")
+            record?.end(with: nil)
             return .success(output)
         } catch {
-            if used != nil { request.tell(error.code.rawValue) }
+            record?.end(with: error)
             return .failure(AttemptFailure(error, access: used))
         }
     }

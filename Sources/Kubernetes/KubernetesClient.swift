@@ -1,6 +1,7 @@
 import FoundationEssentials
 package import HTTP
 package import Logging
+package import Tracing
 
 /// A client for the API server of one cluster: the few resources that the platform's jobs look at or remove.
 ///
@@ -12,6 +13,7 @@ package struct KubernetesClient: Sendable {
     let access: AccessCache
     let http: HTTPClient
     let logger: Logger
+    let tracer: (any Tracer)?
     var retries = RetryPolicy()
 
     /// A client of a cluster.
@@ -21,11 +23,19 @@ package struct KubernetesClient: Sendable {
     ///   - namespace: Where the pods and services of reservations are.
     ///   - http: Carries all requests; the caller shuts it down.
     ///   - logger: Gets retries at `debug` and trouble with tokens at `warning`.
-    package init(access: any AccessProvider, namespace: String, http: HTTPClient, logger: Logger) {
+    ///   - tracer: Gets a span for each request of a task whose trace is followed.
+    package init(
+        access: any AccessProvider,
+        namespace: String,
+        http: HTTPClient,
+        logger: Logger,
+        tracer: (any Tracer)? = nil
+    ) {
         self.access = AccessCache(access, logger: logger)
         self.namespace = namespace
         self.http = http
         self.logger = logger
+        self.tracer = tracer
     }
 
     /// Sends a request, as often as it takes and is allowed, whose answer need not be read.

@@ -1,3 +1,5 @@
+package import Tracing
+
 /// Where PostgreSQL is and how the program behaves towards it.
 ///
 /// TLS, several hosts, certificates and passwords are set in the connection string, in libpq's own terms.
@@ -25,6 +27,8 @@ package struct PostgresConfiguration: Sendable {
     /// Whether a transaction-mode pooler stands in between: then nothing is left in the session, neither prepared
     /// statements nor the three timeouts above, which have to be set on the role instead.
     package var usesPooler = false
+    /// Gets a span for each round trip of a task whose trace is followed.
+    package var tracer: (any Tracer)?
 
     /// - Parameter connectionString: A URI or keywords and values; empty for the `PG…` variables alone.
     package init(_ connectionString: String = "") {

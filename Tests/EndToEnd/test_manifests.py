@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import urllib.parse
 from pathlib import Path
 
 import custom_resources
@@ -23,6 +24,14 @@ kind: Kustomization
 resources: [{k8s}/base, {k8s}/access]
 components: [{k8s}/components/hpa, {k8s}/monitoring]
 images: [{{name: gpudev-worker, newName: registry.example.com/gpudev-worker, newTag: 0.1.0}}]
+"""
+
+
+WITH_TRACES = """
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources: [{k8s}/overlays/production]
+components: [{k8s}/components/traces]
 """
 
 
@@ -227,6 +236,21 @@ def test_the_worker_may_do_what_it_does_and_nothing_else(cluster):
     assert cluster.one("Role")["metadata"]["namespace"] == cluster.settings["KUBERNETES_NAMESPACE"]
     assert granted(cluster.all("ClusterRole")) == {
         ("nodes", "get"), ("nodes", "list"), ("pods", "list"), ("events", "list")}
+
+
+def test_spans_may_go_to_a_collector(tmp_path):
+    cluster = Cluster(overlay(WITH_TRACES, tmp_path))
+    for version in VERSIONS:
+        for policy in cluster.all("NetworkPolicy"):
+            kubernetes_validate.validate(policy, version, strict=True)
+    (policy,) = (policy for policy in cluster.all("NetworkPolicy") if policy["metadata"]["name"].endswith("-traces"))
+    (rule,) = policy["spec"]["egress"]
+    endpoint = urllib.parse.urlparse(cluster.settings["OTEL_EXPORTER_OTLP_ENDPOINT"])
+    assert [port["port"] for port in rule["ports"]] == [endpoint.port]
+    assert policy["metadata"]["namespace"] == "gpudev-worker" and policy["spec"]["policyTypes"] == ["Egress"]
+    assert policy["spec"]["podSelector"]["matchLabels"].items() <= cluster.pods[0]["metadata"]["labels"].items()
+    known = set(re.findall(r'"([A-Z][A-Z0-9_]+)"', sources("OpenTelemetry")))
+    assert {name for name in cluster.settings if name.startswith("OTEL_")} <= known
 
 
 def test_only_the_worker_has_tokens(cluster):

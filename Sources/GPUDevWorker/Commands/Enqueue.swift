@@ -2,6 +2,7 @@ import ArgumentParser
 import FoundationEssentials
 import Jobs
 import RabbitMQ
+import Traces
 
 /// `enqueue`: one job, by hand.
 struct Enqueue: AsyncParsableCommand {
@@ -49,7 +50,8 @@ struct Enqueue: AsyncParsableCommand {
             id: self.id.flatMap { JobID($0) } ?? JobID(),
             kind: JobKind(self.kind),
             payload: try self.dryRun ? self.dry(self.readPayload()) : self.readPayload(),
-            requestedBy: "command:\(ProcessInfo.processInfo.userName)"
+            requestedBy: "command:\(ProcessInfo.processInfo.userName)",
+            trace: Self.trace
         )
         let (broker, topology) = try await Settings.load({ $0.broker() }, { $0.topology() })
         try await Connections.withBroker(broker) { connection in
@@ -91,6 +93,14 @@ struct Enqueue: AsyncParsableCommand {
             )
         case .refused: throw Failure(.failed, "the broker refused the message; its queue may be full")
         case .unsendable(let error): throw error
+        }
+    }
+
+    /// The trace of whoever runs the command (OpenTelemetry, "Environment variables as context propagation carriers").
+    private static var trace: TraceContext? {
+        let environment = ProcessInfo.processInfo.environment
+        return environment["TRACEPARENT"].flatMap {
+            TraceContext(traceparent: $0, tracestate: environment["TRACESTATE"])
         }
     }
 

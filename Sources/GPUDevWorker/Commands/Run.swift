@@ -11,6 +11,7 @@ import Jobs
 import Kubernetes
 import Logging
 import Metrics
+import OpenTelemetry
 import Postgres
 import Prometheus
 import RabbitMQ
@@ -27,7 +28,7 @@ struct Run: AsyncParsableCommand {
     func run() async throws {
         // A log that nobody reads any more is no reason to stop working.
         signal(SIGPIPE, SIG_IGN)
-        let (database, broker, topology, aws, worker, dns, routes, cluster, bucket, admin, logs) =
+        let (database, broker, topology, aws, worker, dns, routes, cluster, bucket, admin, traces, logs) =
             try await Settings.load(
                 { $0.database() },
                 { $0.broker() },
@@ -39,17 +40,24 @@ struct Run: AsyncParsableCommand {
                 { $0.kubernetes() },
                 { $0.contentsBucket() },
                 { $0.admin() },
+                { $0.traces() },
                 { $0.logs() }
             )
-        let logger = logs.logger()
+        let logger = logs.logger(traced: traces != nil)
         let registry = PrometheusRegistry.ofWorker()
         MetricsSystem.bootstrap(registry)
         let jobLoop = EventLoop(name: "jobs", lateness: Self.lateness(of: "jobs", logger))
         let relayLoop = EventLoop(name: "relay", lateness: Self.lateness(of: "relay", logger))
-        let pool = PostgresPool(database.pooled, on: jobLoop, logger: logger)
         let http = HTTPClient()
-        let client = AWSClient(configuration: aws, http: http, logger: logger)
-        let kubernetes = cluster.map { KubernetesClient($0, aws: client, http: http, logger: logger) }
+        let exporter = traces.map {
+            SpanExporter($0, version: Release.current.version, http: http, logger: logger)
+        }
+        let tracer = exporter?.tracer
+        let pool = PostgresPool(database.pooled.with { $0.tracer = tracer }, on: jobLoop, logger: logger)
+        let client = AWSClient(configuration: aws, http: http, logger: logger, tracer: tracer)
+        let kubernetes = cluster.map {
+            KubernetesClient($0, aws: client, http: http, logger: logger, tracer: tracer)
+        }
         var kinds = KindTable()
         kinds.registerDiskKinds(
             database: pool,
@@ -90,6 +98,7 @@ struct Run: AsyncParsableCommand {
             direct: database.direct,
             broker: broker,
             health: health,
+            tracer: tracer,
             jobLoop: jobLoop,
             relayLoop: relayLoop,
             logger: logger
@@ -101,24 +110,23 @@ struct Run: AsyncParsableCommand {
             defaults: Self.schedules(hasCluster: kubernetes != nil).filter { kinds[$0.kind] != nil },
             logger: logger
         )
+        let adminServer = AdminServer(at: admin, AdminPages(health, registry), logger: logger)
+        // They end in the opposite order: probes are answered, and spans sent, until the worker is done.
+        let companions: [(name: String, service: (any Service)?)] = [
+            ("second signal", SecondSignal()), ("admin port", adminServer), ("spans", exporter),
+        ]
         try await ServiceGroup(
             configuration: ServiceGroupConfiguration(
-                services: [
-                    .init(
-                        service: SecondSignal(),
-                        successTerminationBehavior: .ignore,
-                        serviceName: "second signal"
-                    ),
-                    .init(
-                        service: AdminServer(at: admin, AdminPages(health, registry), logger: logger),
-                        successTerminationBehavior: .ignore,
-                        serviceName: "admin port"
-                    ),
+                services: companions.compactMap { name, service in
+                    service.map {
+                        .init(service: $0, successTerminationBehavior: .ignore, serviceName: name)
+                    }
+                } + [
                     .init(
                         service: service,
                         successTerminationBehavior: .gracefullyShutdownGroup,
                         serviceName: "worker"
-                    ),
+                    )
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint],
                 logger: logger

@@ -2,6 +2,7 @@ import AWS
 import HTTP
 import Kubernetes
 import Logging
+import Tracing
 
 /// Which cluster, and where in it.
 struct KubernetesSettings: Sendable {
@@ -18,13 +19,25 @@ struct KubernetesSettings: Sendable {
 
 extension KubernetesClient {
     /// A client of the cluster; where it is one of EKS, AWS tells where it is and lends its credentials.
-    init(_ settings: KubernetesSettings, aws: AWSClient, http: HTTPClient, logger: Logger) {
+    init(
+        _ settings: KubernetesSettings,
+        aws: AWSClient,
+        http: HTTPClient,
+        logger: Logger,
+        tracer: (any Tracer)? = nil
+    ) {
         let access: any AccessProvider =
             switch settings.way {
             case .described(let access): access
             case .eks(let cluster): NamedClusterAccess(eks: cluster, aws)
             }
-        self.init(access: access, namespace: settings.namespace, http: http, logger: logger)
+        self.init(
+            access: access,
+            namespace: settings.namespace,
+            http: http,
+            logger: logger,
+            tracer: tracer
+        )
     }
 }
 

@@ -4,6 +4,7 @@ import FoundationEssentials
 import Jobs
 import Kubernetes
 import Logging
+import OpenTelemetry
 import Postgres
 import RabbitMQ
 import Reservations
@@ -177,6 +178,13 @@ extension Settings {
             return nil
         }
         return .some(bucket)
+    }
+
+    /// Where spans go; nil inside if nobody collects them.
+    func traces() -> TraceSettings?? {
+        let known = self.faults.count
+        let traces = TraceSettings({ self.source.value($0) }, fault: { self.faults.append($0) })
+        return self.faults.count == known ? .some(traces) : nil
     }
 
     func logs() -> LogSettings? {

@@ -2,6 +2,7 @@ import EventLoops
 import Logging
 import Postgres
 import RabbitMQ
+import Tracing
 
 /// Takes one delivery to its end: claims the job, runs its handler, has its ending recorded.
 ///
@@ -21,6 +22,7 @@ actor JobRunner {
     private let judge: Judge
     private let health: WorkerHealth
     private let metrics: JobMetrics
+    private let traces: JobTraces
     private let recorder: Recorder
     private let logger: Logger
 
@@ -42,6 +44,7 @@ actor JobRunner {
         relay: OutboxRelay,
         health: WorkerHealth,
         metrics: JobMetrics,
+        tracer: (any Tracer)?,
         loop: EventLoop,
         logger: Logger,
     ) {
@@ -53,6 +56,7 @@ actor JobRunner {
         self.judge = Judge(settings: settings)
         self.health = health
         self.metrics = metrics
+        self.traces = JobTraces(tracer: tracer)
         self.recorder = Recorder(
             ledger: ledger,
             database: database,
@@ -76,7 +80,9 @@ actor JobRunner {
         do {
             do {
                 let envelope = try Envelope(delivery)
-                return try await self.alone(with: envelope.id) { try await self.run(envelope) }
+                return try await self.alone(with: envelope.id) {
+                    try await self.traces.following(envelope) { try await self.run(envelope) }
+                }
             } catch let malformed as Malformed {
                 guard self.outboxTakes(delivery) else { return .reject }
                 try await self.recorder.bury(Obituary(malformed, of: delivery))
@@ -192,6 +198,7 @@ extension JobRunner {
                 self.drop(envelope, since: state)
                 return .acknowledge
             case .busy:
+                JobTraces.ended(as: "busy")
                 try await self.recorder.comeBack(envelope, after: self.settings.busyDelay)
                 return .acknowledge
             case .claimed(let claim):
@@ -215,6 +222,7 @@ extension JobRunner {
         } else {
             self.metrics[envelope.kind].count("gpudev_duplicates_total")
         }
+        JobTraces.ended(as: isCancelled ? state : "duplicate")
     }
 
     /// False if the claim was lost on the way.
@@ -236,13 +244,18 @@ extension JobRunner {
             return true
         } catch let error as PostgresError where error.isClaimLost {
             self.logger.warning("the claim was lost to another worker", metadata: envelope.metadata)
-            self.metrics[envelope.kind].interrupted()
+            self.tellInterruption(of: envelope)
             return false
         } catch is Interrupted {
             await self.database.release(claim, in: self.ledger)
-            self.metrics[envelope.kind].interrupted()
+            self.tellInterruption(of: envelope)
             throw Interrupted()
         }
+    }
+
+    private func tellInterruption(of envelope: Envelope) {
+        self.metrics[envelope.kind].interrupted()
+        JobTraces.ended(as: "interrupted")
     }
 
     /// The ending that a try leads to, with a surprise judged too; repeated in place while PostgreSQL is away.

@@ -156,6 +156,7 @@ extension Recorder {
         since start: ContinuousClock.Instant,
     ) {
         self.metrics.ended(envelope, as: fate, since: start)
+        JobTraces.ended(as: fate, attempt: attempt, because: fate == "snooze" ? nil : reason)
         var metadata = envelope.metadata
         metadata["job.fate"] = "\(fate)"
         metadata["job.attempt"] = "\(attempt)"

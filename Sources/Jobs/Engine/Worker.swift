@@ -3,6 +3,7 @@ package import Logging
 import Metrics
 package import Postgres
 package import RabbitMQ
+package import Tracing
 
 /// The engine: consumes jobs, runs them, and relays what they have to say, until it is asked to end.
 ///
@@ -38,6 +39,7 @@ package actor Worker {
     ///   - database: Where the relay's own connections lead.
     ///   - direct: The same database for the worker's session, past any pooler.
     ///   - health: Hears what the worker has and how it moves.
+    ///   - tracer: Gets a span for each start of a job; nil if nobody collects them.
     package init(
         settings: WorkerSettings,
         kinds: KindTable,
@@ -47,6 +49,7 @@ package actor Worker {
         direct: PostgresConfiguration,
         broker: RabbitMQConfiguration,
         health: WorkerHealth,
+        tracer: (any Tracer)? = nil,
         jobLoop: EventLoop,
         relayLoop: EventLoop,
         logger: Logger,
@@ -78,6 +81,7 @@ package actor Worker {
             relay: relay,
             health: health,
             metrics: metrics,
+            tracer: tracer,
             loop: jobLoop,
             logger: logger,
         )

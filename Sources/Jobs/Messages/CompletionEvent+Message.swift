@@ -1,15 +1,15 @@
 import RabbitMQ
+import Traces
 
 extension CompletionEvent {
     /// The event as a message for the outbox.
     func outgoing(correlation: String?) throws -> OutboxMessage {
-        let headers: FieldTable = self.traceparent.map { ["traceparent": .string($0)] } ?? [:]
         let properties = MessageProperties(
             messageID: self.id,
             type: self.type,
             contentType: Self.contentType,
             correlationID: correlation ?? self.job.description,
-            headers: headers,
+            headers: self.trace?.headers ?? [:],
         )
         return OutboxMessage(
             to: .events,
@@ -17,9 +17,4 @@ extension CompletionEvent {
             Message(properties: properties, body: try self.encoded()),
         )
     }
-}
-
-extension Message {
-    /// The W3C trace context that the producer sent along.
-    var traceparent: String? { self.properties.headers["traceparent"]?.string }
 }

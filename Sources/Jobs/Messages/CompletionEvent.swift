@@ -1,4 +1,5 @@
 package import FoundationEssentials
+package import Traces
 
 /// What the worker publishes when a job has ended: CloudEvents 1.0 in structured JSON.
 package struct CompletionEvent: Sendable {
@@ -16,7 +17,7 @@ package struct CompletionEvent: Sendable {
     package let ending: Ending
     package let subject: EventSubject?
     package let time: Date
-    package let traceparent: String?
+    package let trace: TraceContext?
     package let data: any Encodable & Sendable
 
     package init(
@@ -25,7 +26,7 @@ package struct CompletionEvent: Sendable {
         ending: Ending,
         subject: EventSubject?,
         time: Date,
-        traceparent: String? = nil,
+        trace: TraceContext? = nil,
         data: any Encodable & Sendable,
     ) {
         self.job = job
@@ -33,7 +34,7 @@ package struct CompletionEvent: Sendable {
         self.ending = ending
         self.subject = subject
         self.time = time
-        self.traceparent = traceparent
+        self.trace = trace
         self.data = data
     }
 
@@ -62,7 +63,8 @@ package struct CompletionEvent: Sendable {
         body.appendJSON(",", "time", self.time.rfc3339)
         body.appendJSON(",", "datacontenttype", "application/json")
         body.appendJSON(",", "jobid", self.job.description)
-        if let traceparent { body.appendJSON(",", "traceparent", traceparent) }
+        if let trace { body.appendJSON(",", "traceparent", trace.traceparent) }
+        if let state = self.trace?.state { body.appendJSON(",", "tracestate", state) }
         body += ",\"data\":".utf8
         body += try encoder.encode(self.data)
         body.append(UInt8(ascii: "}"))

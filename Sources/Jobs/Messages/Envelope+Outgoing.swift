@@ -11,7 +11,7 @@ extension Envelope {
             ending: .completed,
             subject: success.subject,
             time: Date(),
-            traceparent: self.message.traceparent,
+            trace: self.message.onwardTrace,
             data: success.data
         )
         return try event.outgoing(correlation: self.message.properties.correlationID)

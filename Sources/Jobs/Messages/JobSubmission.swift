@@ -1,5 +1,6 @@
 package import Postgres
 package import RabbitMQ
+package import Traces
 
 /// A job on its way in, as a producer would send it.
 package struct JobSubmission: Sendable {
@@ -8,15 +9,23 @@ package struct JobSubmission: Sendable {
     /// A JSON object.
     package let payload: [UInt8]
     package let requestedBy: String
+    package let trace: TraceContext?
 
     /// Throws `Malformed` or `PayloadFaults` if no worker would take the payload for a JSON object.
-    package init(id: JobID, kind: JobKind, payload: [UInt8], requestedBy: String) throws {
+    package init(
+        id: JobID,
+        kind: JobKind,
+        payload: [UInt8],
+        requestedBy: String,
+        trace: TraceContext? = nil
+    ) throws {
         try checkJobBody(payload)
         _ = try decodePayload(AnyObject.self, from: payload)
         self.id = id
         self.kind = kind
         self.payload = payload
         self.requestedBy = requestedBy
+        self.trace = trace
     }
 
     private struct AnyObject: Decodable {
@@ -27,12 +36,14 @@ package struct JobSubmission: Sendable {
     package func publish(on connection: RabbitMQConnection, _ topology: Topology) async throws(RabbitMQError)
         -> PublishOutcome
     {
+        var headers = self.trace?.headers ?? [:]
+        headers["x-requested-by"] = .string(self.requestedBy)
         let properties = MessageProperties(
             messageID: self.id.description,
             type: self.kind.name,
             contentType: "application/json",
             deliveryMode: 2,
-            headers: ["x-requested-by": .string(self.requestedBy)]
+            headers: headers
         )
         return try await connection.publish(
             [
@@ -51,7 +62,8 @@ package struct JobSubmission: Sendable {
         let text = String(decoding: self.payload, as: UTF8.self)
         _ = try await database.run(
             """
-            SELECT enqueue_job(\(self.kind.name)::text, \(text)::jsonb, \(self.id)::uuid, \(time)::text::timestamptz)
+            SELECT enqueue_job(\(self.kind.name)::text, \(text)::jsonb, \(self.id)::uuid,
+                \(time)::text::timestamptz, \(self.trace?.traceparent)::text)
             """
         )
     }

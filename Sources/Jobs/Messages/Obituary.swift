@@ -49,7 +49,7 @@ struct Obituary {
             ending: .failed(death: self.number),
             subject: nil,
             time: now,
-            traceparent: self.message.traceparent,
+            trace: self.message.onwardTrace,
             data: FailureData(self.death)
         )
         return [burial, try event.outgoing(correlation: self.message.properties.correlationID)]

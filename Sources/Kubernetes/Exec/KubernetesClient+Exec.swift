@@ -45,16 +45,18 @@ extension KubernetesClient {
         _ deadline: ContinuousClock.Instant
     ) async -> Result<ExecResult, AttemptFailure> {
         var used: AccessCache.Held?
+        var record: CallRecord?
         do throws(KubernetesError) {
             let held = try await self.access.current(deadline: deadline, for: request.operation)
             used = held
+            record = CallRecord(of: request, to: held.access, self.tracer)
             let conversation = ExecConversation(request, to: held.access, limit: limit)
             let ended = try await self.carry(conversation, request, held.access, deadline)
             let result = try ended.result()
-            request.tell("ok")
+            record?.end(with: nil)
             return .success(result)
         } catch {
-            if used != nil { request.tell(error.code.rawValue) }
+            record?.end(with: error)
             return .failure(AttemptFailure(error, access: used))
         }
     }

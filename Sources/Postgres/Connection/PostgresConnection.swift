@@ -1,5 +1,7 @@
 import EventLoops
 import Logging
+import Traces
+import Tracing
 
 /// One session with the server, on one event loop.
 ///
@@ -134,8 +136,27 @@ extension PostgresConnection {
         return try await self.perform(StatementGroup(statements), operation: operation, deadline: deadline)
     }
 
-    /// Sends a group of statements and waits for its answer.
+    /// Sends a group of statements and waits for its answer, in a span of its own where a trace is followed.
     func perform(
+        _ group: StatementGroup,
+        operation: String,
+        deadline: Instant
+    ) async throws(PostgresError) -> [PostgresResult] {
+        guard let span = self.configuration.tracer?.startCall(group.summary) else {
+            return try await self.exchange(group, operation: operation, deadline: deadline)
+        }
+        group.describe(on: span)
+        do throws(PostgresError) {
+            let results = try await self.exchange(group, operation: operation, deadline: deadline)
+            span.end()
+            return results
+        } catch {
+            span.fail(error.sqlState ?? error.code.rawValue, error.description)
+            throw error
+        }
+    }
+
+    private func exchange(
         _ group: StatementGroup,
         operation: String,
         deadline: Instant

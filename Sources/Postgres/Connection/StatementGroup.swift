@@ -1,3 +1,5 @@
+import Tracing
+
 /// Statements that travel and fail together.
 struct StatementGroup {
     /// What goes first and whose results nobody wants.
@@ -13,6 +15,29 @@ struct StatementGroup {
 
     init(_ statements: [SQL]) {
         self.statements = statements
+    }
+}
+
+extension StatementGroup {
+    private var all: [SQL] { self.before + self.statements + self.after }
+
+    /// What the statements do, in order and each once, such as `INSERT job_ledger; INSERT outbox`.
+    var summary: String {
+        var summaries: [String] = []
+        for summary in self.all.map(\.summary) where !summaries.contains(summary) {
+            summaries.append(summary)
+        }
+        return summaries.joined(separator: "; ")
+    }
+
+    /// Tells a span what OpenTelemetry's conventions for databases name; no values, which travel apart from the text.
+    func describe(on span: any Span) {
+        span.updateAttributes { attributes in
+            attributes["db.system.name"] = "postgresql"
+            attributes["db.query.summary"] = self.summary
+            attributes["db.query.text"] = self.all.map(\.text).joined(separator: ";\n")
+            if self.all.count > 1 { attributes["db.operation.batch.size"] = self.all.count }
+        }
     }
 }
 

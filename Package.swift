@@ -150,6 +150,7 @@ let package = Package(
             exclude: ["Samples"],
             swiftSettings: settings
         ),
+        .testTarget(name: "XMLTests", dependencies: ["Fuzzing", "XML"], swiftSettings: settings),
         .testTarget(name: "YAMLTests", dependencies: ["Fuzzing", "YAML"], swiftSettings: settings),
         .testTarget(name: "TracesTests", dependencies: ["Traces"], swiftSettings: settings),
         .testTarget(
@@ -228,10 +229,12 @@ let package = Package(
 // BoringSSL, which they need, takes longer to build than all of this together.
 if Context.environment["GPUDEV_SANITIZED"] != nil {
     let sanitized = [
-        "CLinux", "CRabbitMQ", "CPostgres", "CCurl", "EventLoops", "Postgres", "RabbitMQ", "HTTP", "Jobs",
+        "CLinux", "CRabbitMQ", "CPostgres", "CCurl", "CExpat", "CYAML", "EventLoops", "Postgres", "RabbitMQ",
+        "HTTP", "XML", "YAML", "Traces", "Jobs",
     ]
     let tests = [
-        "Fuzzing", "HTTPPeers", "EventLoopsTests", "PostgresTests", "RabbitMQTests", "HTTPTests", "JobsTests",
+        "Fuzzing", "HTTPPeers", "EventLoopsTests", "PostgresTests", "RabbitMQTests", "HTTPTests", "XMLTests",
+        "YAMLTests", "JobsTests",
     ]
     package.targets.removeAll { !(sanitized + tests).contains($0.name) }
     package.products = []

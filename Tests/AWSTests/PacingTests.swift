@@ -3,6 +3,19 @@ import Testing
 @testable import AWS
 
 @Suite struct PacingTests {
+    @Test func `a burst counts as there until half of it is used, and again when it has come back`() throws {
+        let start = ContinuousClock.now
+        var bucket = TokenBucket(.ec2Describe, now: start)
+        for _ in 0..<24 { _ = bucket.reserve(at: start, within: .seconds(1)) }
+        #expect(bucket.hasBurst(at: start))
+        _ = bucket.reserve(at: start, within: .seconds(1))
+        #expect(!bucket.hasBurst(at: start))
+        #expect(bucket.hasBurst(at: start + .milliseconds(200)))
+        bucket.slowDown(at: start + .milliseconds(200))
+        #expect(!bucket.hasBurst(at: start + .seconds(1)))
+        #expect(TokenBucket(.unlimited, now: start).hasBurst(at: start))
+    }
+
     @Test func `a burst goes at once, then one by one`() {
         let start = ContinuousClock.now
         var bucket = TokenBucket(.ec2Mutate, now: start)

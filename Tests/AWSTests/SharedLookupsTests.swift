@@ -38,7 +38,7 @@ import Testing
     }
 
     @Test func `one that comes alone goes alone and at once`() async throws {
-        let (lookups, server) = (Lookups(of: "x", window: .seconds(50)), Server())
+        let (lookups, server) = (Lookups(of: "x") { .seconds(50) }, Server())
         for id: VolumeID in ["vol-1", "vol-2"] {
             server.answer()
             #expect(try await self.item(id, lookups, server) == "volume \(id)")
@@ -49,7 +49,7 @@ import Testing
     }
 
     @Test func `those that come while one is under way go together when it ends`() async throws {
-        let (lookups, server) = (Lookups(of: "x", window: .seconds(50)), Server())
+        let (lookups, server) = (Lookups(of: "x") { .seconds(50) }, Server())
         var calls = server.asked.makeAsyncIterator()
         async let first = self.item("vol-1", lookups, server)
         #expect(await calls.next() == ["vol-1"])
@@ -70,7 +70,7 @@ import Testing
     }
 
     @Test func `a call that takes long holds the next one up for the window only`() async throws {
-        let (lookups, server) = (Lookups(of: "x", window: .milliseconds(1)), Server())
+        let (lookups, server) = (Lookups(of: "x") { .milliseconds(1) }, Server())
         var calls = server.asked.makeAsyncIterator()
         async let slow = self.item("vol-1", lookups, server)
         #expect(await calls.next() == ["vol-1"])
@@ -82,7 +82,7 @@ import Testing
     }
 
     @Test func `deadline and cancellation end the wait of one alone`() async throws {
-        let (lookups, server) = (Lookups(of: "ec2.X", window: .seconds(50)), Server())
+        let (lookups, server) = (Lookups(of: "ec2.X") { .seconds(50) }, Server())
         var calls = server.asked.makeAsyncIterator()
         async let first = self.item("vol-1", lookups, server)
         #expect(await calls.next() == ["vol-1"])

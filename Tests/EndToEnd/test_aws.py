@@ -123,9 +123,9 @@ def test_many_names_at_once_are_made_within_what_route_53_allows(on_aws, aws, cl
 def test_many_look_ups_at_once_share_calls_and_an_unknown_volume_spoils_none(on_aws, aws, cloud):
     volumes = [cloud.create_volume("alice", f"d{number}") for number in range(30)]
     aws.hesitate("DescribeVolumes", seconds=0.3, times=1000)
-    on_aws.start()
     asked = [*volumes, "vol-0123456789abcdef0"]
     jobs = [on_aws.publish("disk.reconcile-volume", {"volume_id": volume}) for volume in asked]
+    on_aws.start()
     invariants.check(on_aws, jobs)
     outcomes = {event["data"]["volume_id"]: event["data"]["outcome"] for event in on_aws.events()}
     assert outcomes == dict.fromkeys(volumes, "created") | {"vol-0123456789abcdef0": "ignored"}

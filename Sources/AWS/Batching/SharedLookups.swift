@@ -3,7 +3,7 @@ import Synchronization
 /// Merges look-ups of single things into one call when several are asked for at a time.
 ///
 /// One that comes alone goes out at once, in its caller's task. Those that come while it is under way wait until it ends,
-/// or for a tenth of a second if that is sooner, and go together; so each call begins after all who share it have asked,
+/// or for the window if that is sooner, and go together; so each call begins after all who share it have asked,
 /// and nobody sees an older state than alone. A shared call belongs to all of them, so it runs in a task of its own.
 final class SharedLookups<ID: ResourceIdentifier, Item: Sendable>: Sendable {
     /// Says of each id what it stands for, that there is nothing (nil), or why that is not known.
@@ -16,14 +16,14 @@ final class SharedLookups<ID: ResourceIdentifier, Item: Sendable>: Sendable {
     }
 
     private let operation: String
-    private let window: Duration
+    private let window: @Sendable () -> Duration
     private let waiting = WaitingCalls<Item?>()
     private let state = Mutex(State())
 
     /// - Parameters:
     ///   - operation: What errors call it.
-    ///   - window: The longest that one waits for others.
-    init(of operation: String, window: Duration = .milliseconds(100)) {
+    ///   - window: Asked for the longest that the next ones wait for each other.
+    init(of operation: String, window: @escaping @Sendable () -> Duration) {
         self.operation = operation
         self.window = window
     }
@@ -67,7 +67,7 @@ final class SharedLookups<ID: ResourceIdentifier, Item: Sendable>: Sendable {
     }
 
     private func closeWindow(_ look: @escaping Lookup) async {
-        try? await Task.sleep(for: self.window)
+        try? await Task.sleep(for: self.window())
         self.sendGathered(look)
     }
 

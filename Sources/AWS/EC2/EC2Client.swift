@@ -7,11 +7,23 @@ package struct EC2Client: Sendable {
     package static let operationTag = "gpu-dev-operation"
 
     let client: AWSClient
-    let volumeLookups = SharedLookups<VolumeID, Volume>(of: AWSOperation.describeVolumes.label)
-    let snapshotLookups = SharedLookups<SnapshotID, Snapshot>(of: AWSOperation.describeSnapshots.label)
+    let volumeLookups: SharedLookups<VolumeID, Volume>
+    let snapshotLookups: SharedLookups<SnapshotID, Snapshot>
 
     /// A client that shares connections, credentials and limits with others of `client`.
     package init(_ client: AWSClient) {
         self.client = client
+        self.volumeLookups = client.lookups(by: .describeVolumes)
+        self.snapshotLookups = client.lookups(by: .describeSnapshots)
+    }
+}
+
+extension AWSClient {
+    /// Look-ups that share calls: hardly waiting for each other while there is a burst to be used, else for longer, so
+    /// that the jobs of a busy worker get by with the steady allowance.
+    fileprivate func lookups<ID, Item>(by operation: AWSOperation) -> SharedLookups<ID, Item> {
+        SharedLookups(of: operation.label) { [pacing] in
+            pacing.hasBurst(for: operation) ? .milliseconds(5) : .milliseconds(100)
+        }
     }
 }

@@ -24,6 +24,12 @@ final class Pacing: Sendable {
         }
     }
 
+    /// Whether more than half of what may go at once is left.
+    func hasBurst(for operation: AWSOperation) -> Bool {
+        let now = ContinuousClock.now
+        return self.state.withLock { $0.buckets[operation.allowanceKey]?.hasBurst(at: now) ?? true }
+    }
+
     func noteSuccess(of operation: AWSOperation, afterRetry: Bool) {
         self.state.withLock { state in
             state.budgets[operation.label, default: RetryBudget()].refill(afterRetry: afterRetry)

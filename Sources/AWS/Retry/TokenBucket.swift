@@ -30,13 +30,22 @@ struct TokenBucket: Sendable {
     mutating func reserve(at now: ContinuousClock.Instant, within limit: Duration) -> Duration? {
         guard self.rate.isFinite else { return .zero }
         let elapsed = self.lastRefill.duration(to: now).inSeconds
-        self.tokens = min(self.burst, self.tokens + elapsed * self.rate)
+        self.tokens = self.tokens(at: now)
         self.rate = min(self.fullRate, self.rate + elapsed * self.fullRate / Self.secondsToRecover)
         self.lastRefill = now
         let wait = Duration.seconds(max(0, 1 - self.tokens) / self.rate)
         guard wait <= limit else { return nil }
         self.tokens -= 1
         return wait
+    }
+
+    /// Whether more than half of a burst is left.
+    func hasBurst(at now: ContinuousClock.Instant) -> Bool {
+        !self.rate.isFinite || self.tokens(at: now) > self.burst / 2
+    }
+
+    private func tokens(at now: ContinuousClock.Instant) -> Double {
+        min(self.burst, self.tokens + self.lastRefill.duration(to: now).inSeconds * self.rate)
     }
 
     /// AWS asked for fewer requests.

@@ -18,7 +18,9 @@ struct CallRecord {
             attributes["rpc.system.name"] = "aws-api"
             attributes["rpc.method"] = request.operation.label
             attributes["http.request.method"] = request.method.rawValue
-            attributes["server.address"] = endpoint.authority
+            let server = URLParts("\(endpoint.scheme)://\(endpoint.authority)")
+            attributes["server.address"] = server?.host
+            attributes["server.port"] = server?.port
         }
     }
 

@@ -1,16 +1,16 @@
 /// The parts of a URL as it is written.
-struct URLParts {
+package struct URLParts {
     let scheme: String
     /// Host and port, without a user.
     let authority: String
     /// The name or the address, one of IPv6 in brackets.
-    let host: String
-    let port: Int
+    package let host: String
+    package let port: Int
     /// Path and query.
     let rest: String
 
     /// Nil if it is none of `http` or `https`.
-    init?(_ url: String) {
+    package init?(_ url: String) {
         guard let colon = url.firstIndex(of: ":"), url[colon...].hasPrefix("://") else { return nil }
         self.scheme = url[..<colon].lowercased()
         guard self.scheme == "http" || self.scheme == "https" else { return nil }

@@ -16,7 +16,9 @@ struct CallRecord {
             attributes["rpc.system.name"] = "kubernetes"
             attributes["rpc.method"] = request.operation
             attributes["http.request.method"] = request.method.rawValue
-            attributes["server.address"] = access.server
+            let server = URLParts(access.server)
+            attributes["server.address"] = server?.host
+            attributes["server.port"] = server?.port
         }
     }
 

@@ -106,6 +106,19 @@ def test_enqueue_reads_files_and_standard_input(system, tmp_path):
     assert system.event(given.stdout.strip())["subject"] == "disk/alice/other"
 
 
+def test_enqueue_can_order_a_dry_run(system):
+    system.add_disk("alice", "home")
+    system.start()
+    for kind, payload in (
+            ("disk.delete", DISK), ("disk.delete", DISK | {"dry_run": True}), ("disk.prune-snapshots", {})):
+        job = system.call("enqueue", kind, json.dumps(payload), "--dry-run")
+        assert system.event(job)["data"]["dry_run"] is True
+    assert system.value("SELECT is_deleted FROM disks") is False
+    refused = system.run("enqueue", "disk.delete", json.dumps(DISK | {"dry_run": False}), "--dry-run")
+    assert refused.returncode == 64 and "dry_run: false" in refused.stderr
+    assert system.run("enqueue", "disk.delete", "[1]", "--dry-run").returncode == 64
+
+
 def test_a_job_for_later_waits_in_the_outbox_and_can_be_cancelled(system):
     system.start()
     later = (datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=1)).isoformat()

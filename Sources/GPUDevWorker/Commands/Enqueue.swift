@@ -106,13 +106,21 @@ struct Enqueue: AsyncParsableCommand {
 
     /// The payload with `dry_run` set; what is no JSON object is left for the check that names the fault.
     private func dry(_ payload: [UInt8]) throws -> [UInt8] {
-        guard var object = try? JSONDecoder().decode([String: JSONValue].self, from: Data(payload)) else {
-            return payload
+        struct Said: Decodable {
+            let dryRun: Bool?
+            private enum CodingKeys: String, CodingKey { case dryRun = "dry_run" }
         }
-        object["dry_run"] = .bool(true)
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return [UInt8](try encoder.encode(object))
+        guard let said = try? JSONDecoder().decode(Said.self, from: Data(payload)),
+            let brace = payload.firstIndex(of: UInt8(ascii: "{"))
+        else { return payload }
+        switch said.dryRun {
+        case true?: return payload
+        case false?: throw Failure(.usage, "the payload says dry_run: false; leave out that or --dry-run")
+        case nil:
+            let rest = payload[(brace + 1)...]
+            let isEmpty = rest.first { !" \t\r\n".utf8.contains($0) } == UInt8(ascii: "}")
+            return payload[...brace] + Array("\"dry_run\":true\(isEmpty ? "" : ",")".utf8) + rest
+        }
     }
 
     private func readPayload() throws -> [UInt8] {

@@ -92,7 +92,7 @@ package struct TraceSettings: Sendable {
     private static func pairs(_ text: String, orElse fault: () -> Void) -> [(String, String)] {
         text.split(separator: ",").compactMap { pair in
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-                .map { $0.trimmingSpaces }
+                .map { $0.trimmingFieldSpace }
             guard parts.count == 2, !parts[0].isEmpty, let value = parts[1].percentDecoded else {
                 fault()
                 return nil
@@ -109,11 +109,4 @@ extension TraceSettings: CustomStringConvertible {
 
 extension String {
     fileprivate func withPath(_ path: String) -> String { self + (self.hasSuffix("/") ? "" : "/") + path }
-}
-
-extension Substring {
-    fileprivate var trimmingSpaces: String {
-        let start = self.drop { $0 == " " || $0 == "\t" }
-        return String(start.reversed().drop { $0 == " " || $0 == "\t" }.reversed())
-    }
 }

@@ -4,10 +4,11 @@ import dataclasses
 import email.utils
 import http.client
 import http.server
-import threading
 import time
 import urllib.parse
 from collections.abc import Callable
+
+from local_server import LocalServer
 
 REFUSAL = (
     "<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>"
@@ -38,7 +39,7 @@ CUT = Answer(0, b"")
 """No answer: the connection is closed."""
 
 
-class AWSProxy:
+class AWSProxy(LocalServer):
     """Forwards everything, but does what is asked at requests for one action, or for any."""
 
     def __init__(self, upstream: str) -> None:
@@ -61,10 +62,7 @@ class AWSProxy:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        super().__init__(Handler)
 
     def before(self, action: str, do: Callable[[int], tuple[int, str] | None]) -> None:
         """Calls `do` with the number of the request, from 1; what it returns is answered instead."""
@@ -141,7 +139,3 @@ class AWSProxy:
         kept = [(name, value) for name, value in response.getheaders() if name.lower() not in OURS]
         connection.close()
         return Answer(response.status, content, tuple(kept))
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()

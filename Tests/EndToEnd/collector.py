@@ -3,11 +3,11 @@
 import base64
 import http.server
 import json
-import threading
 import time
 from typing import NamedTuple
 
 from google.protobuf import json_format
+from local_server import LocalServer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1 import trace_pb2
 
@@ -59,7 +59,7 @@ def span_of(span: trace_pb2.Span) -> Span:
         (span.end_time_unix_nano - span.start_time_unix_nano) / 1e9)
 
 
-class Collector:
+class Collector(LocalServer):
     """Listens at `url` for OTLP over HTTP, in JSON only."""
 
     def __init__(self) -> None:
@@ -88,10 +88,7 @@ class Collector:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        super().__init__(Handler)
 
     def take(self, path: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
         time.sleep(self.silence)
@@ -123,6 +120,5 @@ class Collector:
         return sorted(span for span in self.spans if (span.trace, span.parent) == (parent.trace, parent.id))
 
     def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().close()
         assert not self.faults, self.faults

@@ -20,7 +20,7 @@ struct AnswerHead: Sendable {
         var headers = HTTPHeaders()
         for line in lines.dropFirst() {
             guard let colon = line.firstIndex(of: ":") else { continue }
-            headers.append(String(line[..<colon]), line[line.index(after: colon)...].trimmingBlanks)
+            headers.append(String(line[..<colon]), line[line.index(after: colon)...].trimmingFieldSpace)
         }
         (self.status, self.headers, self.count) = (status, headers, end)
     }
@@ -61,13 +61,5 @@ struct ChunkedBody: Sendable {
             content += rest[end.upperBound..<(end.upperBound + count)]
             rest = rest[(end.upperBound + count + 2)...]
         }
-    }
-}
-
-extension Substring {
-    fileprivate var trimmingBlanks: String {
-        let isBlank: (Character) -> Bool = { $0 == " " || $0 == "\t" }
-        let start = self.drop(while: isBlank)
-        return String(start.reversed().drop(while: isBlank).reversed())
     }
 }

@@ -30,11 +30,11 @@ extension StatementGroup {
         return summaries.joined(separator: "; ")
     }
 
-    /// Tells a span what OpenTelemetry's conventions for databases name; no values, which travel apart from the text.
+    /// Tells a span, which has the summary for its name, what OpenTelemetry's conventions for databases name; no values, which travel apart from the text.
     func describe(on span: any Span) {
         span.updateAttributes { attributes in
             attributes["db.system.name"] = "postgresql"
-            attributes["db.query.summary"] = self.summary
+            attributes["db.query.summary"] = span.operationName
             attributes["db.query.text"] = self.all.map(\.text).joined(separator: ";\n")
             if self.all.count > 1 { attributes["db.operation.batch.size"] = self.all.count }
         }

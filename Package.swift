@@ -27,20 +27,17 @@ let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-h
 let channels: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 let tracing: Target.Dependency = .product(name: "Tracing", package: "swift-distributed-tracing")
+let spans: Target.Dependency = .product(name: "InMemoryTracing", package: "swift-distributed-tracing")
 let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
 
-/// The SQL and JSON schemas travel inside the program.
-let schemas: [Resource] =
-    ["0001_platform", "0002_worker", "0003_suspects", "0004_traces"].map {
+/// The SQL travels inside the program.
+let migrations: [Resource] =
+    [
+        "0001_platform", "0002_worker", "0003_suspects", "0004_traces", "0005_set_aside", "0006_workers",
+        "0007_requesters", "0008_disks",
+    ].map {
         .embedInCode("Schemas/sql/\($0).sql")
     }
-    + [
-        "capacity.refresh", "disk.capture-contents", "disk.complete-snapshot", "disk.create",
-        "disk.create-snapshot", "disk.delete", "disk.prune-snapshots", "disk.reconcile-all",
-        "disk.reconcile-volume", "disk.release", "disk.restore", "disk.undelete",
-        "reservation.create-target-group", "reservation.delete-target-group", "reservation.map-dns",
-        "reservation.sweep", "reservation.tear-down", "reservation.unmap-dns",
-    ].map { .embedInCode("Schemas/jobs/\($0).json") }
 
 /// Version and commit of the program, one a line; who builds a release writes them.
 let release = Resource.embedInCode("release.txt")
@@ -76,14 +73,15 @@ let package = Package(
         .systemLibrary(name: "CExpat", pkgConfig: "expat", providers: [.apt(["libexpat1-dev"])]),
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .target(name: "EventLoops", dependencies: ["CLinux"], swiftSettings: settings),
+        .target(name: "Calls", dependencies: ["Traces", metrics, tracing], swiftSettings: memorySafe),
         .target(
             name: "Postgres",
-            dependencies: ["CPostgres", "EventLoops", "Traces", log, metrics, tracing],
+            dependencies: ["CPostgres", "Calls", "EventLoops", "Traces", log, metrics, tracing],
             swiftSettings: settings
         ),
         .target(
             name: "RabbitMQ",
-            dependencies: ["CRabbitMQ", "EventLoops", log],
+            dependencies: ["CRabbitMQ", "Calls", "EventLoops", log],
             swiftSettings: settings
         ),
         .target(name: "XML", dependencies: ["CExpat"], swiftSettings: settings),
@@ -91,27 +89,28 @@ let package = Package(
         .target(name: "HTTP", dependencies: ["CCurl"], swiftSettings: settings),
         .target(
             name: "AWS",
-            dependencies: ["HTTP", "Traces", "XML", crypto, log, metrics, tracing],
+            dependencies: ["Calls", "HTTP", "XML", crypto, log, tracing],
             swiftSettings: memorySafe
         ),
         .target(
             name: "Kubernetes",
-            dependencies: ["HTTP", "Traces", "YAML", crypto, log, metrics, subprocess, system, tracing],
+            dependencies: ["Calls", "HTTP", "YAML", crypto, log, subprocess, system, tracing],
             swiftSettings: memorySafe
         ),
         .target(
             name: "Jobs",
-            dependencies: ["EventLoops", "Postgres", "RabbitMQ", "Traces", log, metrics, tracing],
+            dependencies: ["Calls", "EventLoops", "Postgres", "RabbitMQ", "Traces", log, metrics, tracing],
             swiftSettings: memorySafe
         ),
+        .target(name: "Platform", dependencies: ["Jobs", "Postgres"], swiftSettings: memorySafe),
         .target(
             name: "Disks",
-            dependencies: ["AWS", "Jobs", "Kubernetes", "Postgres", log, metrics],
+            dependencies: ["AWS", "Jobs", "Kubernetes", "Platform", "Postgres", log, metrics],
             swiftSettings: memorySafe
         ),
         .target(
             name: "Reservations",
-            dependencies: ["AWS", "Jobs", "Kubernetes", "Postgres", log],
+            dependencies: ["AWS", "Jobs", "Kubernetes", "Platform", "Postgres", log, metrics],
             swiftSettings: memorySafe
         ),
         .target(
@@ -122,7 +121,7 @@ let package = Package(
         .target(name: "Traces", dependencies: [tracing], swiftSettings: memorySafe),
         .target(
             name: "OpenTelemetry",
-            dependencies: ["HTTP", "Traces", lifecycle, log, tracing],
+            dependencies: ["Calls", "HTTP", "Traces", lifecycle, log, tracing],
             swiftSettings: memorySafe
         ),
         .target(name: "Prometheus", dependencies: [metricsCore], swiftSettings: memorySafe),
@@ -134,12 +133,13 @@ let package = Package(
         .executableTarget(
             name: "GPUDevWorker",
             dependencies: [
-                "AWS", "Admin", "Capacity", "Disks", "EventLoops", "HTTP", "Jobs", "Kubernetes",
-                "OpenTelemetry", "Postgres", "Prometheus", "RabbitMQ", "Reservations", "Traces", arguments,
+                "AWS", "Admin", "Calls", "Capacity", "Disks", "EventLoops", "HTTP", "Jobs", "Kubernetes",
+                "OpenTelemetry", "Platform", "Postgres", "Prometheus", "RabbitMQ", "Reservations", "Traces",
+                arguments,
                 configuration, lifecycle, log, metrics, signals, tracing,
             ],
-            exclude: ["Schemas/asyncapi.yaml", "Schemas/events"],
-            resources: schemas + [release],
+            exclude: ["Schemas/asyncapi.yaml", "Schemas/events", "Schemas/jobs"],
+            resources: migrations + [release],
             swiftSettings: memorySafe,
             linkerSettings: [small]
         ),
@@ -152,6 +152,11 @@ let package = Package(
         ),
         .testTarget(name: "XMLTests", dependencies: ["Fuzzing", "XML"], swiftSettings: settings),
         .testTarget(name: "YAMLTests", dependencies: ["Fuzzing", "YAML"], swiftSettings: settings),
+        .testTarget(
+            name: "CallsTests",
+            dependencies: ["Calls", "Fuzzing", "Traces", spans, tracing],
+            swiftSettings: settings
+        ),
         .testTarget(name: "TracesTests", dependencies: ["Traces"], swiftSettings: settings),
         .testTarget(
             name: "OpenTelemetryTests",
@@ -160,19 +165,31 @@ let package = Package(
         ),
         .testTarget(
             name: "JobsTests",
-            dependencies: ["EventLoops", "Fuzzing", "Jobs", "Postgres", "RabbitMQ", log],
+            dependencies: ["Calls", "EventLoops", "Fuzzing", "Jobs", "Postgres", "RabbitMQ", log],
             swiftSettings: settings
         ),
+        .testTarget(name: "PlatformTests", dependencies: ["Jobs", "Platform"], swiftSettings: settings),
         .testTarget(
             name: "DisksTests",
-            dependencies: ["AWS", "Disks", "Fuzzing", "Jobs", "Kubernetes"],
+            dependencies: ["AWS", "Disks", "Fuzzing", "Jobs", "Kubernetes", "Platform"],
             swiftSettings: settings
         ),
         .testTarget(
             name: "ReservationsTests",
-            dependencies: ["AWS", "Fuzzing", "Jobs", "Kubernetes", "Reservations"],
+            dependencies: ["AWS", "Fuzzing", "Jobs", "Kubernetes", "Platform", "Reservations"],
             swiftSettings: settings
         ),
+        .target(
+            name: "Worlds",
+            dependencies: [
+                "AWS", "Disks", "EventLoops", "Fuzzing", "HTTP", "Jobs", "Platform", "Postgres",
+                "Reservations",
+                log,
+            ],
+            path: "Tests/Worlds",
+            swiftSettings: settings
+        ),
+        .testTarget(name: "WorldsTests", dependencies: ["Worlds"], swiftSettings: settings),
         .testTarget(
             name: "GPUDevWorkerTests",
             dependencies: ["Fuzzing", "GPUDevWorker"],
@@ -202,13 +219,13 @@ let package = Package(
         ),
         .testTarget(
             name: "AWSTests",
-            dependencies: ["AWS", "Fuzzing", "HTTP", "HTTPPeers", "XML", crypto, log],
+            dependencies: ["AWS", "Calls", "Fuzzing", "HTTP", "HTTPPeers", "XML", crypto, log],
             exclude: ["Peers"],
             swiftSettings: settings,
         ),
         .testTarget(
             name: "KubernetesTests",
-            dependencies: ["Fuzzing", "HTTP", "HTTPPeers", "Kubernetes", log],
+            dependencies: ["Calls", "Fuzzing", "HTTP", "HTTPPeers", "Kubernetes", log],
             swiftSettings: settings,
         ),
         .testTarget(
@@ -229,12 +246,14 @@ let package = Package(
 // BoringSSL, which they need, takes longer to build than all of this together.
 if Context.environment["GPUDEV_SANITIZED"] != nil {
     let sanitized = [
-        "CLinux", "CRabbitMQ", "CPostgres", "CCurl", "CExpat", "CYAML", "EventLoops", "Postgres", "RabbitMQ",
+        "CLinux", "CRabbitMQ", "CPostgres", "CCurl", "CExpat", "CYAML", "EventLoops", "Calls", "Postgres",
+        "RabbitMQ",
         "HTTP", "XML", "YAML", "Traces", "Jobs",
     ]
     let tests = [
-        "Fuzzing", "HTTPPeers", "EventLoopsTests", "PostgresTests", "RabbitMQTests", "HTTPTests", "XMLTests",
-        "YAMLTests", "JobsTests",
+        "Fuzzing", "HTTPPeers", "EventLoopsTests", "CallsTests", "PostgresTests", "RabbitMQTests",
+        "HTTPTests",
+        "XMLTests", "YAMLTests", "JobsTests",
     ]
     package.targets.removeAll { !(sanitized + tests).contains($0.name) }
     package.products = []

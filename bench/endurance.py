@@ -3,10 +3,11 @@
 import time
 
 from bench.figures import Figure, Row, number
-from bench.machine import resident_memory, steady, watch
 from bench.options import Options, say
 from bench.producer import disks, publish
-from bench.site import Site, eventually, site
+from bench.resource_usage import resident_memory, steady, watch
+from bench.site import Site, site
+from harness.waiting import eventually
 
 MILLION, STRETCH = 1_000_000, 100_000
 SHORT_MILLION, SHORT_STRETCH = 20_000, 4_000

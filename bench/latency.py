@@ -9,8 +9,10 @@ import pika
 from bench.figures import Figure, Row, number
 from bench.options import Options, say
 from bench.producer import job
-from bench.site import Site, eventually, parameters, site
+from bench.site import Site, site
 from bench.statements import pgbench, recorded
+from harness.broker import broker_url, patient_parameters
+from harness.waiting import eventually
 
 RATE = 200
 WARM_UP = 200
@@ -26,7 +28,7 @@ class _Load:
         self.latencies: dict[str, float] = {}
         self.lateness: list[float] = []
         self.connection = pika.SelectConnection(
-            parameters(), on_open_callback=self.opened, on_close_callback=self.closed)
+            patient_parameters(broker_url()), on_open_callback=self.opened, on_close_callback=self.closed)
 
     def opened(self, connection: pika.SelectConnection) -> None:
         connection.channel(on_open_callback=self.ready)

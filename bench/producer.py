@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 import pika
 
-from bench.site import parameters
+from harness.broker import broker_url, patient_parameters
 
 WINDOW = 2000
 
@@ -37,7 +37,7 @@ class _Producer:
         self.is_exhausted = False
         self.failure: str | None = None
         self.connection = pika.SelectConnection(
-            parameters(), on_open_callback=self.opened, on_open_error_callback=self.closed,
+            patient_parameters(broker_url()), on_open_callback=self.opened, on_open_error_callback=self.closed,
             on_close_callback=self.closed)
 
     def opened(self, connection: pika.SelectConnection) -> None:

@@ -3,11 +3,14 @@
 from typing import NamedTuple
 
 from bench.figures import Figure, Row, number
-from bench.machine import cpu_seconds, peak_memory
 from bench.options import Options, say
 from bench.producer import job, publish
-from bench.site import ROOT, eventually, free_port, site
-from bench.waiting import PAUSE, calls_of
+from bench.resource_usage import cpu_seconds, peak_memory
+from bench.site import site
+from bench.waiting_on_aws import PAUSE, calls_of
+from harness.network.loopback import free_port
+from harness.repository import ROOT
+from harness.waiting import eventually
 
 MOST_CALLS = 60
 
@@ -41,7 +44,7 @@ def reconcile(volumes: int) -> tuple[Run, Run]:
     port = free_port()
     # This AWS sets no limit to how often it is asked.
     with site(AWS_ENDPOINT_URL=f"http://127.0.0.1:{port}", AWS_RATE_FACTOR="1000") as place:
-        cloud = ["/usr/bin/python3", str(ROOT / "bench/cloud.py"), str(port), str(PAUSE), str(volumes)]
+        cloud = ["/usr/bin/python3", str(ROOT / "bench/scripted_ec2.py"), str(port), str(PAUSE), str(volumes)]
         place.launch(cloud, {"PATH": "/usr/bin:/bin"})
         eventually("the scripted EC2 answers", lambda: calls_of(port) is not None)
         worker = place.start().pid

@@ -1,11 +1,11 @@
-"""The table, on the terminal and in README.md, and what `--write` leaves in docs/."""
+"""The table, on the terminal and in docs/benchmark.md, and what else `--write` leaves in docs/."""
 
 import json
 import pathlib
 
 from bench import chart
 from bench.figures import Figure, Row
-from bench.site import ROOT
+from harness.repository import ROOT
 
 HEAD = [
     "what", "median (spread)", "ratio", "worker CPU s / 1,000", "machine CPU s / 1,000", "MiB", "target"]
@@ -41,18 +41,18 @@ def conditions(results: dict) -> str:
 
 
 def markdown(rows: list[Row], results: dict) -> str:
-    """The same for README.md, without the meanings."""
+    """The same for docs/benchmark.md, without the meanings."""
     lines = [HEAD, ["---"] * len(HEAD), *(_cells(row) for row in rows)]
     table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     return f"{table}\n\n{conditions(results)}\n"
 
 
 def write(results: dict, rows: list[Row]) -> None:
-    """Writes docs/benchmark.json and docs/benchmark.svg, and the table between the markers of README.md."""
+    """Writes docs/benchmark.json and docs/benchmark.svg, and the table between the markers of docs/benchmark.md."""
     docs = ROOT / "docs"
     (docs / "benchmark.json").write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n")
     (docs / "benchmark.svg").write_text(chart.throughput([row for row in rows if row.part == "throughput"]))
-    _replace(ROOT / "README.md", markdown(rows, results))
+    _replace(docs / "benchmark.md", markdown(rows, results))
 
 
 def _replace(file: pathlib.Path, text: str) -> None:

@@ -7,13 +7,17 @@ import uuid
 from typing import NamedTuple
 
 from bench.producer import job, publish
-from bench.site import PLACE, administer, eventually, site
+from bench.site import PLACE, site
+from harness.database import administer, server_url
+from harness.waiting import eventually
 
 LOG = PLACE / "postgres.log"
 IDENTITY, USER, DISK = str(uuid.UUID(int=0xB3)), "user-1", "disk-1"
 ENTRY = re.compile(
     r"^\d\S+ \S+ \S+ \[\d+\] \S+ gpudev-worker LOG:  execute [^:\n]+: (?P<text>INSERT [^\n]*(?:\n\t[^\n]*)*)\n"
     r"(?:\d\S+ \S+ \S+ \[\d+\] \S+ gpudev-worker DETAIL:  parameters: (?P<values>[^\n]*))?", re.MULTILINE)
+AT_START = ("INSERT INTO job_schedules", "INSERT INTO workers")
+"""What a worker enters once, when it starts."""
 VALUE = re.compile(r"\$\d+ = (NULL|'(?:[^']|'')*')")
 
 
@@ -31,7 +35,7 @@ def recorded() -> list[Statement]:
     """Lets the worker do one `disk.create`, and returns the three statements of its transaction."""
     offset = LOG.stat().st_size
     with site() as place:
-        administer(f'ALTER DATABASE "{place.name}" SET log_statement = \'all\'')
+        administer(server_url(), f'ALTER DATABASE "{place.name}" SET log_statement = \'all\'')
         place.start()
         payload = {"user_id": USER, "disk_name": DISK, "size_gb": 100}
         publish([job(place.name, "disk.create", payload, IDENTITY)])
@@ -40,10 +44,9 @@ def recorded() -> list[Statement]:
     with LOG.open("rb") as log:
         log.seek(offset)
         text = log.read().decode()
-    # What goes on by itself is entered at the start.
     found = [
         Statement(entry["text"].replace("\n\t", "\n"), VALUE.findall(entry["values"] or ""))
-        for entry in ENTRY.finditer(text) if not entry["text"].startswith("INSERT INTO job_schedules")]
+        for entry in ENTRY.finditer(text) if not entry["text"].startswith(AT_START)]
     tables = [re.match(r"INSERT INTO (\w+)", statement.text)[1] for statement in found]
     if tables != ["job_ledger", "disks", "outbox"]:
         raise RuntimeError(f"the worker's statements are not those that the benchmark knows: {tables}")

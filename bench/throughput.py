@@ -3,13 +3,16 @@
 import json
 import sys
 
-from bench import yardstick
+from bench import celery_baseline
 from bench.figures import Figure, Row, at_least, at_most
-from bench.machine import Run, peak_memory, steady, watch
 from bench.options import Options, say
 from bench.producer import disks, publish
-from bench.site import BROKER, ROOT, eventually, site
+from bench.resource_usage import Run, peak_memory, steady, watch
+from bench.site import site
 from bench.statements import DISK, IDENTITY, USER, Statement, pgbench, recorded
+from harness.broker import broker_url
+from harness.repository import ROOT
+from harness.waiting import eventually
 
 CLIENTS = 16
 CELERY_PROCESSES = 4
@@ -59,14 +62,14 @@ def celery(statements: list[Statement], jobs: int) -> Run:
         place.channel.exchange_declare(f"{place.name}.celery", durable=True)
         place.channel.queue_declare(f"{place.name}.celery", durable=True, arguments={"x-queue-type": "quorum"})
         place.channel.queue_bind(f"{place.name}.celery", f"{place.name}.celery", "celery")
-        publish((yardstick.message(place.name, number) for number in range(jobs)), place.keep_alive)
+        publish((celery_baseline.message(place.name, number) for number in range(jobs)), place.keep_alive)
         environment = {
-            "PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "BENCH_NAME": place.name, "BENCH_BROKER": BROKER,
+            "PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "BENCH_NAME": place.name, "BENCH_BROKER": broker_url(),
             "BENCH_DATABASE": place.database, "BENCH_STATEMENTS": json.dumps(_placeholders(statements)),
             "PYTHONDONTWRITEBYTECODE": "1", "PYTHONWARNINGS": "ignore", "C_FORCE_ROOT": "1",
         }
         worker = place.launch(
-            [sys.executable, "-m", "celery", "--app=bench.yardstick", "worker", f"--concurrency={CELERY_PROCESSES}",
+            [sys.executable, "-m", "celery", "--app=bench.celery_baseline", "worker", f"--concurrency={CELERY_PROCESSES}",
              "--loglevel=WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat"], environment,
             cwd="/tmp")
         samples = watch(place.events, jobs, [worker.pid], patience=60)

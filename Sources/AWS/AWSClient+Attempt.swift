@@ -1,14 +1,6 @@
+import Calls
 import FoundationEssentials
 import HTTP
-
-/// Why one try failed, and what the retry needs to know of it.
-struct AttemptFailure: Error {
-    let error: AWSError
-    /// What the answer told of the server's clock.
-    var clock: ClockReading?
-    /// The keys it was signed with.
-    var credentials: AWSCredentials?
-}
 
 extension AWSClient {
     /// Signs, sends and reads, once.
@@ -16,7 +8,7 @@ extension AWSClient {
         _ request: AWSRequest,
         deadline: ContinuousClock.Instant,
         decode: @escaping @Sendable (HTTPResponse) throws(MalformedAnswer) -> Output
-    ) async -> Result<Output, AttemptFailure> {
+    ) async -> Result<Output, AttemptFailure<AWSError, CredentialRemedy>> {
         var used: AWSCredentials?
         let assumed = self.pacing.clockOffset(of: self.endpoint(of: request).authority)
         do throws(AWSError) {
@@ -33,11 +25,14 @@ extension AWSClient {
             record.end(with: refusal, response)
             if let error = refusal {
                 let clock = self.skew(of: response).map { ClockReading(skew: $0, assumed: assumed) }
-                return .failure(AttemptFailure(error: error, clock: clock, credentials: used))
+                return .failure(
+                    AttemptFailure(error, of: request.operation, clock: clock, credentials: used)
+                )
             }
             return .success(try await self.read(response, to: request.operation, decode))
         } catch {
-            return .failure(AttemptFailure(error: error.about(request.operation), credentials: used))
+            let error = error.about(request.operation)
+            return .failure(AttemptFailure(error, of: request.operation, credentials: used))
         }
     }
 

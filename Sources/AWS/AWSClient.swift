@@ -1,3 +1,4 @@
+import Calls
 import FoundationEssentials
 package import HTTP
 package import Logging
@@ -64,43 +65,52 @@ package final class AWSClient: Sendable {
         deadline: ContinuousClock.Instant,
         decode: @escaping @Sendable (HTTPResponse) throws(MalformedAnswer) -> Output
     ) async throws(AWSError) -> Output {
-        var state = RetryState(request.operation, self.configuration.retries)
-        while true {
-            try await self.waitForTurn(request.operation, deadline)
-            switch await self.attempt(request, deadline: deadline, decode: decode) {
-            case .success(let output):
-                self.pacing.noteSuccess(of: request.operation, afterRetry: state.isRetrying)
-                return output
-            case .failure(let failure):
-                try await self.prepareRetry(of: request, after: failure, &state, deadline)
-            }
+        try await RetryLoop(self.configuration.retries, until: deadline).run { isRetry in
+            let result = await self.attemptInTurn(request, deadline: deadline, decode: decode)
+            if case .success = result { self.pacing.noteSuccess(of: request.operation, afterRetry: isRetry) }
+            return result
+        } remedy: { remedy in
+            self.apply(remedy, to: request)
+        } mayRetry: { error in
+            self.payForRetry(of: request.operation, after: error)
         }
     }
 
-    /// Does what the decision after a failure asks for; throws if that is to give up.
-    private func prepareRetry(
-        of request: AWSRequest,
-        after failure: AttemptFailure,
-        _ state: inout RetryState,
-        _ deadline: ContinuousClock.Instant
-    ) async throws(AWSError) {
-        let error = failure.error
-        if error.code == .throttled, !error.waitsForPriorRequest {
+    /// Waits for the operation's share of the request rate, then signs, sends and reads, once.
+    private func attemptInTurn<Output: Sendable>(
+        _ request: AWSRequest,
+        deadline: ContinuousClock.Instant,
+        decode: @escaping @Sendable (HTTPResponse) throws(MalformedAnswer) -> Output
+    ) async -> Result<Output, AttemptFailure<AWSError, CredentialRemedy>> {
+        do throws(AWSError) {
+            try await self.waitForTurn(request.operation, deadline)
+        } catch {
+            return .failure(AttemptFailure(error, mostAttempts: 1))
+        }
+        let result = await self.attempt(request, deadline: deadline, decode: decode)
+        if case .failure(let failure) = result, failure.error.isThrottling,
+            !failure.error.waitsForPriorRequest
+        {
             self.pacing.noteThrottling(of: request.operation)
         }
-        switch state.next(after: error, failure.clock) {
-        case .giveUp:
-            throw error
-        case .refreshCredentials:
-            self.credentials.discard(failure.credentials)
+        return result
+    }
+
+    private func apply(_ remedy: CredentialRemedy, to request: AWSRequest) {
+        switch remedy {
+        case .renew(let refused):
+            self.credentials.discard(refused)
         case .correctClock(let offset):
             self.logger.warning("clock differs from that of AWS", metadata: ["aws.clock-offset": "\(offset)"])
             self.pacing.setClockOffset(of: self.endpoint(of: request).authority, to: offset)
-        case .pause(let delay):
-            guard self.pacing.payForRetry(of: request.operation, after: error) else { throw error }
-            self.logger.debug("request to AWS is repeated", metadata: ["error.description": "\(error)"])
-            try await self.pause(delay, before: deadline, orThrow: error)
         }
+    }
+
+    /// Whether another attempt is affordable; pays for it if so.
+    private func payForRetry(of operation: AWSOperation, after error: AWSError) -> Bool {
+        guard self.pacing.payForRetry(of: operation, after: error) else { return false }
+        self.logger.debug("request to AWS is repeated", metadata: ["error.description": "\(error)"])
+        return true
     }
 
     /// Waits for the operation's share of the request rate.
@@ -125,7 +135,7 @@ package final class AWSClient: Sendable {
             )
         }
         guard wait > .zero else { return }
-        try await self.pause(
+        try await self.configuration.retries.pause(
             wait,
             before: deadline,
             orThrow: AWSError(
@@ -134,25 +144,6 @@ package final class AWSClient: Sendable {
                 message: "its turn comes too late"
             )
         )
-    }
-
-    /// Never sleeps past the deadline: throws at once what the caller would have to hear then.
-    private func pause(
-        _ delay: Duration,
-        before deadline: ContinuousClock.Instant,
-        orThrow error: AWSError
-    ) async throws(AWSError) {
-        guard delay < deadline.remaining else {
-            var error = error
-            error.retryAfter = max(delay, error.retryAfter ?? .zero)
-            throw error
-        }
-        let operation = error.operation
-        do {
-            try await self.configuration.retries.pause(delay)
-        } catch {
-            throw AWSError(code: .cancelled, operation: operation, message: "the task was cancelled")
-        }
     }
 }
 

@@ -1,3 +1,4 @@
+import Calls
 import FoundationEssentials
 
 /// Where AWS is and who asks: region, endpoints, source of credentials.

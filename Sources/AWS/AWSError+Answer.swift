@@ -71,10 +71,7 @@ extension HTTPHeaders {
 
     /// Milliseconds in AWS's own field, seconds in the standard one.
     fileprivate var retryAfter: Duration? {
-        if let text = self["x-amz-retry-after"], let count = Int(text) {
-            return .milliseconds(Swift.max(0, count))
-        }
-        if let text = self["Retry-After"], let count = Int(text) { return .seconds(Swift.max(0, count)) }
-        return nil
+        let own = self["x-amz-retry-after"].flatMap { RequestedPause(millisecondsHeader: $0) }
+        return (own ?? self["Retry-After"].flatMap { RequestedPause(header: $0) })?.duration
     }
 }

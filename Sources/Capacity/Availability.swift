@@ -1,5 +1,7 @@
+import Jobs
+
 /// How much of one type there is, and is free; slots count as GPUs where there are none.
-struct Availability: Encodable, Sendable, Hashable {
+struct Availability: EventData, JSONWritable, Hashable {
     let gpu_type: String
     let total_cluster_gpus: Int
     let available_gpus: Int
@@ -11,6 +13,21 @@ struct Availability: Encodable, Sendable, Hashable {
     let used_gpus: Int
     /// Neither used nor to be had, such as those of cordoned machines.
     let unavailable_gpus: Int
+
+    static let shape = EventShape<Availability>(
+        .field("gpu_type", "The type, as in gpu_types.") { $0.gpu_type },
+        .field("total_cluster_gpus", "GPUs of all nodes and running instances.") { $0.total_cluster_gpus },
+        .field("available_gpus", "GPUs that a pod could get now.") { $0.available_gpus },
+        .field("max_reservable", "The most that one reservation can get.") { $0.max_reservable },
+        .field("full_nodes_available", "Nodes with all their GPUs free.") { $0.full_nodes_available },
+        .field("running_instances", "Instances in service.") { $0.running_instances },
+        .field("desired_capacity", "Instances that are wanted.") { $0.desired_capacity },
+        .field("used_gpus", "GPUs that pods have asked for and have a node for.") { $0.used_gpus },
+        .field(
+            "unavailable_gpus",
+            "GPUs that are neither used nor to be had, such as those of cordoned nodes."
+        ) { $0.unavailable_gpus }
+    )
 }
 
 extension Availability {

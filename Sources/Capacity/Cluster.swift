@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Jobs
 import Kubernetes
 
 /// What the cluster says at one time: its machines, and the pods that wait for one.
@@ -67,4 +68,14 @@ struct WaitingPod: Sendable, Hashable {
         else { return nil }
         return message
     }
+}
+
+extension WaitingPod: EventData, JSONWritable {
+    static let shape = EventShape<WaitingPod>(
+        .field("pod_name", "The pod's name.") { $0.name },
+        .field("namespace", "Its namespace.") { $0.namespace },
+        .optional("gpu_type", "The type that the pod asks for, where it does.") { $0.type },
+        .field("gpus", "How many it asks for.", as: .whole(atLeast: 1)) { $0.gpus },
+        .optional("reason", "Why it waits, as far as the scheduler has told.") { $0.reason }
+    )
 }

@@ -17,51 +17,45 @@ struct RefreshCapacity: JobHandler {
     /// Who is said to have counted.
     let updater: String
 
-    struct Payload: Decodable, Sendable {
-        init(from decoder: any Decoder) throws { _ = try PayloadFields(decoder) }
+    struct Payload: JobPayload {
+        static let shape = PayloadShape(Self.init)
     }
 
-    private struct Refreshed: Encodable, Sendable {
-        struct Waiting: Encodable, Sendable {
-            let pod_name: String
-            let namespace: String
-            let gpu_type: String?
-            let gpus: Int
-            let reason: String?
-        }
-
+    struct Event: EventData {
         let types: [Availability]
-        let waiting_pods: [Waiting]
-        let refreshed_at: String
+        let waiting: [WaitingPod]
+        let time: Date
+
+        static let shape = EventShape<Event>(
+            .field(
+                "types",
+                """
+                One object for each active type. Of a type without GPUs the slots are counted, three for each \
+                node.
+                """
+            ) { $0.types },
+            .field("waiting_pods", "Pods that ask for GPUs and have no node, the oldest first.") {
+                $0.waiting
+            },
+            .field("refreshed_at", "When the counts were taken.", as: .time) { $0.time.rfc3339 }
+        )
     }
 
-    func exclusiveKey(for payload: Payload) -> String? { "capacity" }
+    func exclusiveKey(for payload: Payload) -> ExclusiveKey? { ExclusiveKey("capacity") }
 
-    func act(on job: Job<Payload>) async throws -> Fate {
+    func act(on job: Job<Payload>) async throws -> Outcome {
         guard let kubernetes = self.kubernetes else {
             let message = "no cluster is set up here: set KUBECONFIG or EKS_CLUSTER_NAME"
-            return .rejected(Reason("not-configured", message))
+            return .leftToOthers(Reason("not-configured", message))
         }
-        let (now, deadline) = (Date(), job.context.deadline)
+        let (now, deadline) = (try await self.database.now(), job.context.deadline)
         let types = try await GPUType.all(in: self.database)
         let groups = ScalingGroups(try await self.scaling.describeGroups(deadline: deadline), types: types)
         let cluster = try await Cluster.read(from: kubernetes, deadline: deadline)
         let counts = types.filter(\.isActive).map { Availability(of: $0, groups[$0], cluster.machines) }
         let queue = try await ReservationQueue.read(from: self.database)
         let positions = queue.positions(of: types.filter(\.isActive), in: cluster, now: now)
-        let data = Refreshed(
-            types: counts,
-            waiting_pods: cluster.waiting.map {
-                Refreshed.Waiting(
-                    pod_name: $0.name,
-                    namespace: $0.namespace,
-                    gpu_type: $0.type,
-                    gpus: $0.gpus,
-                    reason: $0.reason
-                )
-            },
-            refreshed_at: now.rfc3339
-        )
+        let data = Event(types: counts, waiting: cluster.waiting, time: now)
         let writes = [Write(self.update(counts, at: now))] + (positions.isEmpty ? [] : [self.tell(positions)])
         return .success(Success(subject: EventSubject("capacity"), data: data, writes: writes))
     }
@@ -92,4 +86,49 @@ struct RefreshCapacity: JobHandler {
             """
         )
     }
+}
+
+extension RefreshCapacity {
+    static let documentation = KindDocumentation(
+        "Count the GPUs",
+        summary: "counts the GPUs of each type",
+        """
+        Counts the GPUs of each type, from one list of nodes, one of pods and one of scaling groups, and \
+        writes all types in one transaction.
+        """,
+        examples: [
+            [:]
+        ],
+        event: .init(
+            "The GPUs are counted",
+            "The data of capacity.refresh.completed.",
+            examples: [
+                [
+                    "types": [
+                        [
+                            "gpu_type": "t4",
+                            "total_cluster_gpus": 8,
+                            "available_gpus": 4,
+                            "max_reservable": 4,
+                            "full_nodes_available": 1,
+                            "running_instances": 2,
+                            "desired_capacity": 2,
+                            "used_gpus": 4,
+                            "unavailable_gpus": 0,
+                        ]
+                    ],
+                    "waiting_pods": [
+                        [
+                            "pod_name": "gpu-dev-0d9c7a52",
+                            "namespace": "gpu-dev",
+                            "gpu_type": "t4",
+                            "gpus": 8,
+                            "reason": "0/2 nodes are available: 2 Insufficient nvidia.com/gpu.",
+                        ]
+                    ],
+                    "refreshed_at": "2026-05-01T12:00:00Z",
+                ]
+            ]
+        )
+    )
 }

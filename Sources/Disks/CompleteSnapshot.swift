@@ -1,6 +1,7 @@
 import AWS
 import FoundationEssentials
 import Jobs
+import Platform
 import Postgres
 
 /// `disk.complete-snapshot`: waits until a snapshot is complete, or all of a disk, and has the row say so.
@@ -12,40 +13,53 @@ struct CompleteSnapshot: JobHandler {
     let database: PostgresPool
     let ec2: EC2Client
 
-    struct Payload: Decodable, Sendable {
+    struct Payload: JobPayload {
         let user: UserID
         let disk: DiskName
         let snapshot: SnapshotID?
 
-        init(from decoder: any Decoder) throws {
-            let (user, disk, snapshot) = try PayloadFields(decoder).read(
-                PayloadField<UserID>.required("user_id"),
-                PayloadField<DiskName>.required("disk_name"),
-                PayloadField<SnapshotID?>.optional("snapshot_id")
-            )
-            self.user = user
-            self.disk = disk
-            self.snapshot = snapshot
-        }
+        static let shape = PayloadShape(
+            Self.init,
+            .owner,
+            .disk,
+            .optional("snapshot_id", "The snapshot to wait for.")
+        )
     }
 
-    private struct Completed: Encodable, Sendable {
-        let user_id: String
-        let disk_name: String
-        let snapshot_id: Nullable<String>
-        let snapshot_count: Int
-        let pending_snapshot_count: Int
-        let last_snapshot_at: Nullable<String>
+    struct Event: EventData {
+        let user: String
+        let disk: String
+        let snapshot: SnapshotID?
+        let snapshots: Int
+        let pending: Int
+        let lastSnapshot: Date?
+
+        static let shape = EventShape<Event>(
+            .owner { $0.user },
+            .disk { $0.disk },
+            .nullable(
+                "snapshot_id",
+                "The newest completed snapshot; null if there is none.",
+                as: SnapshotID.schema
+            ) { $0.snapshot?.rawValue },
+            .field("snapshot_count", "Pending and completed snapshots of the disk.") { $0.snapshots },
+            .field("pending_snapshot_count", "Pending ones among them.") { $0.pending },
+            .nullable(
+                "last_snapshot_at",
+                "When the newest completed one was begun.",
+                as: .time
+            ) { $0.lastSnapshot?.rfc3339 }
+        )
     }
 
     /// How soon to look again, and how long a snapshot just begun may take to show up.
     private static let patience: Duration = .seconds(15)
 
-    func exclusiveKey(for payload: Payload) -> String? {
-        DiskKey(payload.user, payload.disk).description
+    func exclusiveKey(for payload: Payload) -> ExclusiveKey? {
+        DiskKey(payload.user, payload.disk).exclusiveKey
     }
 
-    func act(on job: Job<Payload>) async throws -> Fate {
+    func act(on job: Job<Payload>) async throws -> Outcome {
         let payload = job.payload
         guard let disk = try await Disk.find(payload.user, payload.disk, in: self.database) else {
             return .rejected(.unknownDisk(payload.user, payload.disk))
@@ -73,7 +87,7 @@ struct CompleteSnapshot: JobHandler {
 
 extension CompleteSnapshot {
     /// The disk has no such snapshot, or not yet.
-    private func missing(_ id: SnapshotID, _ disk: Disk, _ job: Job<Payload>) async throws -> Fate {
+    private func missing(_ id: SnapshotID, _ disk: Disk, _ job: Job<Payload>) async throws -> Outcome {
         if try await self.ec2.snapshot(id, deadline: job.context.deadline) != nil {
             let message = "snapshot \(id) is none of the disk \(disk.name) of \(disk.user) by its tags"
             return .rejected(Reason("foreign-snapshot", message))
@@ -86,15 +100,48 @@ extension CompleteSnapshot {
         let (summary, newest) = (snapshots.summary, snapshots.newest)
         return Success(
             subject: disk.subject,
-            data: Completed(
-                user_id: disk.user,
-                disk_name: disk.name,
-                snapshot_id: Nullable(newest?.id.rawValue),
-                snapshot_count: summary.count,
-                pending_snapshot_count: summary.pending,
-                last_snapshot_at: Nullable(newest?.startTime.rfc3339)
+            data: Event(
+                user: disk.user,
+                disk: disk.name,
+                snapshot: newest?.id,
+                snapshots: summary.count,
+                pending: summary.pending,
+                lastSnapshot: newest?.startTime
             ),
             writes: writes
         )
     }
+}
+
+extension CompleteSnapshot {
+    static let documentation = KindDocumentation(
+        "Record that a snapshot is complete",
+        summary: "waits for a snapshot and brings its completion into the disk's row",
+        """
+        Waits until the snapshot is complete and brings the disk's row up to date. Without snapshot_id it \
+        waits for all pending snapshots of the disk.
+        """,
+        examples: [
+            ["user_id": "alice@example.com", "disk_name": "home"],
+            [
+                "user_id": "alice@example.com",
+                "disk_name": "home",
+                "snapshot_id": "snap-0a1b2c3d4e5f60718",
+            ],
+        ],
+        event: .init(
+            "A disk's snapshots are recorded",
+            "The data of disk.complete-snapshot.completed.",
+            examples: [
+                [
+                    "user_id": "alice@example.com",
+                    "disk_name": "home",
+                    "snapshot_id": "snap-0a1b2c3d4e5f60718",
+                    "snapshot_count": 3,
+                    "pending_snapshot_count": 0,
+                    "last_snapshot_at": "2026-05-01T12:00:00Z",
+                ]
+            ]
+        )
+    )
 }

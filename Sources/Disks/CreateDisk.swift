@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Jobs
+import Platform
 import Postgres
 
 /// `disk.create`: the disk's row.
@@ -8,31 +9,47 @@ import Postgres
 struct CreateDisk: RowJobHandler {
     static let kind: JobKind = "disk.create"
 
-    struct Payload: Decodable, Sendable {
+    struct Payload: JobPayload {
         let user: UserID
         let disk: DiskName
         let size: DiskSize
         let operation: OperationID?
 
-        init(from decoder: any Decoder) throws {
-            let (user, disk, size, operation) = try PayloadFields(decoder).read(
-                PayloadField<UserID>.required("user_id"),
-                PayloadField<DiskName>.required("disk_name"),
-                PayloadField<DiskSize?>.optional("size_gb"),
-                PayloadField<OperationID?>.optional("operation_id")
+        static let shape = PayloadShape(
+            Self.init,
+            .owner,
+            .disk,
+            .optional(
+                "size_gb",
+                "Size of the disk's volumes in GiB. 1024 when left out.",
+                default: DiskSize.usual
+            ),
+            .optional(
+                "operation_id",
+                """
+                What the disk's operation_id is set to, so that whoever asked can follow the operation; \
+                the job's id when left out.
+                """
             )
-            self.user = user
-            self.disk = disk
-            self.size = size ?? .usual
-            self.operation = operation
-        }
+        )
     }
 
-    private struct Created: Encodable, Sendable {
-        let disk_id: String
-        let user_id: String
-        let disk_name: String
-        let size_gb: Int
+    struct Event: EventData {
+        let id: UUID
+        let user: UserID
+        let disk: DiskName
+        let size: Int
+
+        static let shape = EventShape<Event>(
+            .field(
+                "disk_id",
+                "The disk's id, as in disks.disk_id.",
+                as: .uuid
+            ) { $0.id.uuidString.lowercased() },
+            .owner { $0.user.description },
+            .disk { $0.disk.description },
+            .field("size_gb", "Size of the disk's volumes in GiB.", as: DiskSize.schema) { $0.size }
+        )
     }
 
     /// The id of the disk is that of the job, and so known before the row is.
@@ -55,7 +72,7 @@ struct CreateDisk: RowJobHandler {
     ///
     /// Whoever follows the operation reads so in the row that is there, unless another operation is under way.
     func resolve(_ conflict: PostgresError, of job: Job<Payload>, in database: PostgresPool) async throws
-        -> Fate
+        -> Outcome
     {
         let payload = job.payload
         guard let disk = try await Disk.find(payload.user, payload.disk, in: database) else {
@@ -76,7 +93,7 @@ struct CreateDisk: RowJobHandler {
         return .success(self.success(payload, id: disk.id, size: disk.size ?? payload.size.gibibytes))
     }
 
-    private func refused(_ reason: Reason, by disk: Disk, _ job: Job<Payload>) -> Fate {
+    private func refused(_ reason: Reason, by disk: Disk, _ job: Job<Payload>) -> Outcome {
         guard let operation = job.payload.operation else { return .rejected(reason) }
         let failure: SQL = """
             UPDATE disks SET operation_id = \(operation.uuid), operation_status = 'failed',
@@ -89,13 +106,40 @@ struct CreateDisk: RowJobHandler {
     private func success(_ payload: Payload, id: UUID, size: Int, writes: [Write] = []) -> Success {
         Success(
             subject: EventSubject("disk", payload.user.description, payload.disk.description),
-            data: Created(
-                disk_id: id.uuidString.lowercased(),
-                user_id: payload.user.description,
-                disk_name: payload.disk.description,
-                size_gb: size
-            ),
+            data: Event(id: id, user: payload.user, disk: payload.disk, size: size),
             writes: writes
         )
     }
+}
+
+extension CreateDisk {
+    static let documentation = KindDocumentation(
+        "Create a disk",
+        summary: "makes the disk's row",
+        """
+        Makes the row of a disk. The disk has no volume and no snapshot until a reservation uses it. A \
+        disk that exists already, or that is deleted but not yet purged, makes the job dead (rejected).
+        """,
+        examples: [
+            ["user_id": "alice@example.com", "disk_name": "home"],
+            [
+                "user_id": "alice@example.com",
+                "disk_name": "training-data",
+                "size_gb": 100,
+                "operation_id": "0b5f2a64-3f0e-4c5c-9d4b-5f3a0a6f1e77",
+            ],
+        ],
+        event: .init(
+            "A disk was created",
+            "The data of disk.create.completed.",
+            examples: [
+                [
+                    "disk_id": "3d2f1c0b-5a49-4e38-8726-1504f3e2d1c0",
+                    "user_id": "alice@example.com",
+                    "disk_name": "home",
+                    "size_gb": 1024,
+                ]
+            ]
+        )
+    )
 }

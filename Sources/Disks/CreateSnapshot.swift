@@ -1,6 +1,7 @@
 import AWS
 import FoundationEssentials
 import Jobs
+import Platform
 import Postgres
 
 /// `disk.create-snapshot`: takes a snapshot of a disk's volume, once for each job.
@@ -12,7 +13,7 @@ struct CreateSnapshot: JobHandler {
     let database: PostgresPool
     let ec2: EC2Client
 
-    struct Payload: Decodable, Sendable {
+    struct Payload: JobPayload {
         let user: UserID
         let disk: DiskName
         let volume: VolumeID?
@@ -21,40 +22,70 @@ struct CreateSnapshot: JobHandler {
         let content: ContentURI?
         let usage: DiskUsage?
 
-        init(from decoder: any Decoder) throws {
-            let (user, disk, volume, type, reservation, content, usage) = try PayloadFields(decoder).read(
-                PayloadField<UserID>.required("user_id"),
-                PayloadField<DiskName>.required("disk_name"),
-                PayloadField<VolumeID?>.optional("volume_id"),
-                PayloadField<SnapshotType?>.optional("snapshot_type"),
-                PayloadField<ReservationID?>.optional("reservation_id"),
-                PayloadField<ContentURI?>.optional("content_s3_uri"),
-                PayloadField<DiskUsage?>.optional("disk_size")
+        static let shape = PayloadShape(
+            Self.init,
+            .owner,
+            .disk,
+            .optional("volume_id", "The EBS volume to take it of; the one in the disk's row when left out."),
+            .optional(
+                "snapshot_type",
+                "Why it is taken; becomes the tag SnapshotType. shutdown when left out.",
+                default: "shutdown"
+            ),
+            .optional(
+                "reservation_id",
+                """
+                The reservation that asks for it. A disk held by another reservation is left alone and \
+                the job is dead (rejected).
+                """
+            ),
+            .optional(
+                "content_s3_uri",
+                "Where the listing of the disk's files lies; becomes the tag snapshot_content_s3."
+            ),
+            .optional(
+                "disk_size",
+                """
+                How much of the disk is in use, as du prints it, such as 1.2G; becomes the tag disk_size.
+                """
             )
-            self.user = user
-            self.disk = disk
-            self.volume = volume
-            self.type = type ?? .shutdown
-            self.reservation = reservation
-            self.content = content
-            self.usage = usage
-        }
+        )
     }
 
-    private struct Taken: Encodable, Sendable {
-        let snapshot_id: String
-        let volume_id: String
-        let user_id: String
-        let disk_name: String
-        let created: Bool
+    struct Event: EventData {
+        let snapshot: SnapshotID
+        let volume: VolumeID
+        let user: String
+        let disk: String
+        let isCreated: Bool
+
+        static let shape = EventShape<Event>(
+            .field("snapshot_id", "The EBS snapshot.", as: SnapshotID.schema) { $0.snapshot.rawValue },
+            .field(
+                "volume_id",
+                "The EBS volume that it was taken of.",
+                as: VolumeID.schema
+            ) { $0.volume.rawValue },
+            .owner { $0.user },
+            .disk { $0.disk },
+            .field(
+                "created",
+                """
+                True: the snapshot carries this job's own tag. A pending one of somebody else is waited \
+                for, and a new one taken.
+                """
+            ) { $0.isCreated }
+        )
     }
 
     /// How long to wait for a pending snapshot that began too early, and for one to show up that may have been begun.
     private static let patience: Duration = .seconds(15)
 
-    func exclusiveKey(for payload: Payload) -> String? { DiskKey(payload.user, payload.disk).description }
+    func exclusiveKey(for payload: Payload) -> ExclusiveKey? {
+        DiskKey(payload.user, payload.disk).exclusiveKey
+    }
 
-    func act(on job: Job<Payload>) async throws -> Fate {
+    func act(on job: Job<Payload>) async throws -> Outcome {
         let payload = job.payload
         guard let disk = try await Disk.find(payload.user, payload.disk, in: self.database) else {
             return .rejected(.unknownDisk(payload.user, payload.disk))
@@ -69,7 +100,8 @@ struct CreateSnapshot: JobHandler {
         guard let volume = try await self.ec2.volume(volumeID, deadline: deadline) else {
             return .rejected(Reason("InvalidVolume.NotFound", "there is no volume \(volumeID) any more"))
         }
-        if let refusal = self.refusal(volume, payload) { return .rejected(refusal) }
+        if let refusal = self.refusal(volume, of: disk) { return .rejected(refusal) }
+        if let over = try await self.doubt(volume, of: disk, job) { return over }
         if job.context.followsUnsettledStart, try await self.ownSnapshots(of: volume, for: job).isEmpty {
             let message = "an earlier start may have begun a snapshot that does not show yet"
             return .snooze(Self.patience, Reason("start-unsettled", message))
@@ -95,15 +127,48 @@ extension CreateSnapshot {
         return nil
     }
 
-    private func refusal(_ volume: Volume, _ payload: Payload) -> Reason? {
+    /// A volume is the disk's if its tags say so; one without tags only if the disk's own row names it.
+    private func refusal(_ volume: Volume, of disk: Disk) -> Reason? {
         let (owner, name) = (volume.tags[DiskTag.user], volume.diskName)
-        guard owner.map({ $0 == payload.user.description }) ?? true,
-            name.map({ $0 == payload.disk.description }) ?? true
-        else {
-            let message = "volume \(volume.id) belongs to disk \(name ?? "?") of \(owner ?? "?") by its tags"
+        let isNamed = volume.id == disk.volume
+        guard owner.map({ $0 == disk.user }) ?? isNamed, name.map({ $0 == disk.name }) ?? isNamed else {
+            let message =
+                if owner == nil, name == nil {
+                    "volume \(volume.id) has no tags of an owner, and the disk's row does not name it"
+                } else {
+                    "volume \(volume.id) belongs to disk \(name ?? "?") of \(owner ?? "?") by its tags"
+                }
             return Reason("foreign-volume", message)
         }
         return nil
+    }
+
+    /// Ends the try unless the volume holds the newest data: its snapshot would be taken for that.
+    private func doubt(_ volume: Volume, of disk: Disk, _ job: Job<Payload>) async throws -> Outcome? {
+        let deadline = job.context.deadline
+        let (volumes, snapshots) = try await NewestState.sources(
+            of: disk,
+            in: self.ec2,
+            self.database,
+            deadline: deadline
+        )
+        let state = NewestState(
+            of: disk,
+            volumes,
+            snapshots,
+            for: .handingOut,
+            of: job.payload.reservation,
+            job: job.id
+        )
+        switch state.finding {
+        case .volume(let current) where current.id == volume.id: return nil
+        case .unclear(let doubt):
+            return doubt.isForLater
+                ? .snooze(Self.patience, doubt.reason) : doubt.fate(in: Self.kind, of: disk)
+        default:
+            let message = "volume \(volume.id) is not the current one of the disk"
+            return .rejected(Reason("foreign-volume", message))
+        }
     }
 
     /// A pending snapshot that somebody else began; nil if this job's own is among them.
@@ -149,14 +214,50 @@ extension CreateSnapshot {
         let snapshots = try await DiskSnapshots(of: disk.key, in: self.ec2, deadline: job.context.deadline)
         return Success(
             subject: disk.subject,
-            data: Taken(
-                snapshot_id: snapshot.id.rawValue,
-                volume_id: snapshot.volumeID.rawValue,
-                user_id: disk.user,
-                disk_name: disk.name,
-                created: snapshot.tags[EC2Client.operationTag] == job.id.description
+            data: Event(
+                snapshot: snapshot.id,
+                volume: snapshot.volumeID,
+                user: disk.user,
+                disk: disk.name,
+                isCreated: snapshot.tags[EC2Client.operationTag] == job.id.description
             ),
             writes: [Write(snapshots.update(of: disk), affecting: 1)]
         )
     }
+}
+
+extension CreateSnapshot {
+    static let documentation = KindDocumentation(
+        "Take a snapshot of a disk",
+        summary: "takes a snapshot of a disk's volume, once",
+        """
+        Takes one snapshot of the disk's volume and records it as pending. A snapshot that this job took \
+        before is found again by its tag gpu-dev-operation.
+        """,
+        examples: [
+            ["user_id": "alice@example.com", "disk_name": "home"],
+            [
+                "user_id": "alice@example.com",
+                "disk_name": "home",
+                "volume_id": "vol-0a1b2c3d4e5f60718",
+                "snapshot_type": "cancellation",
+                "reservation_id": "6f1c2f0e-9d4e-4a7b-8d0e-2f6f3f5f8a11",
+                "content_s3_uri": "s3://disk-contents/alice%40example.com/home/contents.txt",
+                "disk_size": "1.2G",
+            ],
+        ],
+        event: .init(
+            "A snapshot was taken",
+            "The data of disk.create-snapshot.completed. The snapshot may still be pending.",
+            examples: [
+                [
+                    "snapshot_id": "snap-0a1b2c3d4e5f60718",
+                    "volume_id": "vol-0a1b2c3d4e5f60718",
+                    "user_id": "alice@example.com",
+                    "disk_name": "home",
+                    "created": true,
+                ]
+            ]
+        )
+    )
 }

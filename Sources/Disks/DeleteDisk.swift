@@ -1,6 +1,7 @@
 import AWS
 import FoundationEssentials
 import Jobs
+import Platform
 import Postgres
 
 /// `disk.delete`: marks a disk as deleted, and its snapshots with the day from which they may be purged.
@@ -11,48 +12,77 @@ struct DeleteDisk: JobHandler {
 
     let database: PostgresPool
     let ec2: EC2Client
+    let retention: DiskRetention
 
-    struct Payload: Decodable, DryRunPayload {
+    struct Payload: DryRunPayload {
         let user: UserID
         let disk: DiskName
         let date: Day?
         let operation: OperationID?
         let isDryRun: Bool
 
-        init(from decoder: any Decoder) throws {
-            let (user, disk, date, operation, dryRun) = try PayloadFields(decoder).read(
-                PayloadField<UserID>.required("user_id"),
-                PayloadField<DiskName>.required("disk_name"),
-                PayloadField<Day?>.optional("delete_date"),
-                PayloadField<OperationID?>.optional("operation_id"),
-                PayloadField<Switch?>.optional("dry_run")
-            )
-            self.user = user
-            self.disk = disk
-            self.date = date
-            self.operation = operation
-            self.isDryRun = dryRun?.isOn ?? false
-        }
+        static let shape = PayloadShape(
+            Self.init,
+            .owner,
+            .disk,
+            .optional(
+                "delete_date",
+                """
+                The day from which the data may be purged; in thirty days when left out. A day that comes \
+                sooner than the least retention lets it is moved to the first that it lets.
+                """
+            ),
+            .operation,
+            .dryRun
+        )
     }
 
-    private struct Deleted: Encodable, Sendable {
-        let user_id: String
-        let disk_name: String
-        let delete_date: String
-        let tagged_snapshots: Int
-        let snapshot_id: Nullable<String>
-        let volume_id: Nullable<String>
-        let dry_run: Bool
+    struct Event: EventData {
+        let user: String
+        let disk: String
+        let date: Day
+        let taggedSnapshots: Int
+        let snapshot: SnapshotID?
+        let volume: VolumeID?
+        let isDryRun: Bool
+
+        static let shape = EventShape<Event>(
+            .owner { $0.user },
+            .disk { $0.disk },
+            .field(
+                "delete_date",
+                "The day from which the data may be purged, YYYY-MM-DD in UTC.",
+                as: Day.schema
+            ) { $0.date.description },
+            .field("tagged_snapshots", "Snapshots that carry the day now.") { $0.taggedSnapshots },
+            .nullable(
+                "snapshot_id",
+                "A last snapshot of a volume that was left over.",
+                as: SnapshotID.schema
+            ) { $0.snapshot?.rawValue },
+            .nullable(
+                "volume_id",
+                "The left-over volume, which was deleted.",
+                as: VolumeID.schema
+            ) { $0.volume?.rawValue },
+            .dryRun { $0.isDryRun }
+        )
     }
 
     /// How long the data is kept where nothing else is said, in days.
     private static let usualTerm = 30
 
-    func exclusiveKey(for payload: Payload) -> String? {
-        DiskKey(payload.user, payload.disk).description
+    func exclusiveKey(for payload: Payload) -> ExclusiveKey? {
+        DiskKey(payload.user, payload.disk).exclusiveKey
     }
 
-    func act(on job: Job<Payload>) async throws -> Fate {
+    func writesOnDeath(of payload: Payload, because reason: Reason) -> [Write] {
+        guard !payload.isDryRun else { return [] }
+        let disk = DiskKey(payload.user, payload.disk)
+        return DiskOperation.failure(of: payload.operation, disk, because: reason)
+    }
+
+    func act(on job: Job<Payload>) async throws -> Outcome {
         let payload = job.payload
         guard let disk = try await Disk.find(payload.user, payload.disk, in: self.database) else {
             return .rejected(.unknownDisk(payload.user, payload.disk))
@@ -65,12 +95,19 @@ struct DeleteDisk: JobHandler {
 }
 
 extension DeleteDisk {
-    private func delete(_ disk: Disk, _ job: Job<Payload>) async throws -> Fate {
+    private func delete(_ disk: Disk, _ job: Job<Payload>) async throws -> Outcome {
         let deadline = job.context.deadline
-        let date = job.payload.date ?? disk.dueDate ?? Day.today.adding(days: Self.usualTerm)
-        let volumes = try await DiskVolumes(of: disk, in: self.ec2, self.database, deadline: deadline)
-        let snapshots = try await DiskSnapshots(of: disk.key, in: self.ec2, deadline: deadline)
-        if let refusal = self.refusal(disk, date, volumes, snapshots) { return .rejected(refusal) }
+        let (volumes, snapshots) = try await NewestState.sources(
+            of: disk,
+            in: self.ec2,
+            self.database,
+            deadline: deadline
+        )
+        let now = try await self.database.now()
+        let wish = job.payload.date ?? disk.dueDate ?? Day(of: now).adding(days: Self.usualTerm)
+        if let refusal = self.refusal(disk, wish, volumes, snapshots, at: now) { return .rejected(refusal) }
+        if let over = self.doubt(disk, volumes, snapshots, job) { return over }
+        let date = max(wish, self.retention.earliestDay(ofDeletion: disk.markedDeleted ?? now))
         guard !job.isDryRun else {
             let count = snapshots.all.count
             return .success(self.success(disk, date, tagged: count, nil, volumes.live.first?.id, job))
@@ -78,12 +115,16 @@ extension DeleteDisk {
         guard try await self.mark(disk, date) else {
             return .retry(Reason("row-changed", "the disk was free a moment ago"))
         }
-        return try await self.follow(disk, date, volumes, snapshots, job)
+        return try await self.follow(disk, date, volumes, snapshots, job, at: now)
     }
 
-    private func refusal(_ disk: Disk, _ date: Day, _ volumes: DiskVolumes, _ snapshots: DiskSnapshots)
-        -> Reason?
-    {
+    private func refusal(
+        _ disk: Disk,
+        _ date: Day,
+        _ volumes: DiskVolumes,
+        _ snapshots: DiskSnapshots,
+        at now: Date,
+    ) -> Reason? {
         if let foreign = volumes.live.lazy.compactMap({ $0.refusal(as: disk) }).first { return foreign }
         if !disk.isDeleted {
             if disk.isInUse { return .inUse(disk) }
@@ -97,10 +138,23 @@ extension DeleteDisk {
                 )
             }
         }
-        guard date >= .today || date == disk.dueDate else {
+        guard date >= Day(of: now) || date == disk.dueDate else {
             return Reason("delete-date-past", "\(date) is over; name today or a later day")
         }
         return nil
+    }
+
+    /// Ends the try where the last snapshots of several volumes, or of an old one, would hide which data is the newest.
+    private func doubt(
+        _ disk: Disk,
+        _ volumes: DiskVolumes,
+        _ snapshots: DiskSnapshots,
+        _ job: Job<Payload>,
+    ) -> Outcome? {
+        let state = NewestState(of: disk, volumes, snapshots, for: .pruning, job: job.id)
+        guard !volumes.live.isEmpty, case .unclear(let doubt) = state.finding else { return nil }
+        if doubt.isForLater { return .snooze(.seconds(15), doubt.reason) }
+        return job.isDryRun ? .rejected(doubt.reason) : doubt.fate(in: Self.kind, of: disk)
     }
 
     /// Makes the row say so; false if the disk has come into use.
@@ -122,9 +176,10 @@ extension DeleteDisk {
         _ volumes: DiskVolumes,
         _ snapshots: DiskSnapshots,
         _ job: Job<Payload>,
-    ) async throws -> Fate {
+        at now: Date,
+    ) async throws -> Outcome {
         let unmarked = snapshots.all.filter { $0.tags[DiskTag.deleteDate] != date.description }
-        let tags = SnapshotLabel.tags(deleting: date)
+        let tags = SnapshotLabel.tags(deleting: date, at: now)
         try await self.ec2.createTags(tags, on: unmarked.map(\.id), deadline: job.context.deadline)
         let label = SnapshotLabel(
             user: job.payload.user,
@@ -161,14 +216,14 @@ extension DeleteDisk {
     ) -> Success {
         Success(
             subject: disk.subject,
-            data: Deleted(
-                user_id: disk.user,
-                disk_name: disk.name,
-                delete_date: date.description,
-                tagged_snapshots: tagged,
-                snapshot_id: Nullable(snapshot?.rawValue),
-                volume_id: Nullable(volume?.rawValue),
-                dry_run: job.isDryRun
+            data: Event(
+                user: disk.user,
+                disk: disk.name,
+                date: date,
+                taggedSnapshots: tagged,
+                snapshot: snapshot,
+                volume: volume,
+                isDryRun: job.isDryRun
             ),
             writes: writes
         )
@@ -178,4 +233,34 @@ extension DeleteDisk {
 extension Disk {
     /// The day from which its data may be purged; nil while it lives.
     var dueDate: Day? { self.isDeleted ? self.deleteDate : nil }
+}
+
+extension DeleteDisk {
+    static let documentation = KindDocumentation(
+        "Delete a disk softly",
+        summary: "soft-deletes a disk, with a purge date",
+        """
+        Marks the disk as deleted and its snapshots with the day from which they may be purged. A disk in \
+        use is left alone.
+        """,
+        examples: [
+            ["user_id": "alice@example.com", "disk_name": "home"],
+            ["user_id": "alice@example.com", "disk_name": "home", "delete_date": "2027-01-31"],
+        ],
+        event: .init(
+            "A disk is deleted softly",
+            "The data of disk.delete.completed.",
+            examples: [
+                [
+                    "user_id": "alice@example.com",
+                    "disk_name": "home",
+                    "delete_date": "2027-01-31",
+                    "tagged_snapshots": 3,
+                    "snapshot_id": nil,
+                    "volume_id": nil,
+                    "dry_run": false,
+                ]
+            ]
+        )
+    )
 }

@@ -1,6 +1,7 @@
 import AWS
 import FoundationEssentials
 import Jobs
+import Platform
 import Postgres
 
 /// A row of `disks`, with what matters about the reservation that holds it.
@@ -17,13 +18,34 @@ struct Disk: Sendable {
     let deleteDate: Day?
     let snapshotCount: Int
     let lastSnapshot: Date?
-    let lastUsed: Date?
+    var lastUsed: Date?
     let holder: String?
     let operation: UUID?
     let hasCompletedOperation: Bool
 
     /// Whether a live reservation holds the disk, or has just taken it: its volume may not be attached yet.
     let isBeingTaken: Bool
+
+    /// Whether nobody held the disk until this very try took it.
+    var wasFree = false
+
+    /// The status of the reservation that holds the disk; nil if there is no such reservation.
+    var holderStatus: String?
+
+    /// The volume that the holder was given.
+    var handedOutVolume: VolumeID?
+
+    /// When PostgreSQL was told that the disk is deleted.
+    var markedDeleted: Date?
+
+    /// Whether a reservation has the disk, and is to have it released.
+    var isHeld: Bool { self.isInUse && self.holder != nil }
+
+    /// Whether the reservation that holds the disk needs it no more; one that does not exist needs nothing.
+    var isHolderOver: Bool { self.holderStatus.map { Self.finalStatuses.contains($0) } ?? true }
+
+    /// The statuses in which a reservation has ended.
+    private static let finalStatuses = ["cancelled", "failed", "expired"]
 
     var key: DiskKey { DiskKey(user: self.user, name: self.name) }
 
@@ -65,6 +87,7 @@ extension Disk {
             coalesce(d.is_backing_up, false) AS is_backing_up, coalesce(d.snapshot_count, 0) AS snapshot_count,
             d.delete_date::text AS delete_date, d.last_snapshot_at, d.last_used,
             coalesce(d.operation_status = 'completed', false) AS has_completed_operation,
+            r.status AS holder_status, r.ebs_volume_id AS handed_out_volume, d.marked_deleted_at,
             \(isBeingTaken) AS is_being_taken
         FROM disks d LEFT JOIN reservations r USING (reservation_id)
         """
@@ -92,5 +115,9 @@ extension Disk {
         self.operation = try row.readOptional("operation_id")
         self.hasCompletedOperation = try row.read("has_completed_operation")
         self.isBeingTaken = try row.read("is_being_taken")
+        self.holderStatus = try row.readOptional("holder_status")
+        self.handedOutVolume = try row.readOptional("handed_out_volume", as: String.self)
+            .map { VolumeID(rawValue: $0) }
+        self.markedDeleted = try row.readOptional("marked_deleted_at")
     }
 }

@@ -30,7 +30,7 @@ enum DiskChange: Sendable {
         case .isInUse(let isInUse): "in_use = \(isInUse)"
         case .snapshotCount(let count): "snapshot_count = \(count)"
         case .pendingSnapshots(let count): "is_backing_up = \(count > 0), pending_snapshot_count = \(count)"
-        case .lastSnapshot(let date): "last_snapshot_at = \(date)"
+        case .lastSnapshot(let date): "last_snapshot_at = greatest(\(date), last_snapshot_at)"
         }
     }
 }

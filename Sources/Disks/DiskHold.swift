@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Jobs
+import Platform
 import Postgres
 
 /// A reservation's hold of a disk: one at a time, and given back by its holder alone.
@@ -19,22 +20,24 @@ struct DiskHold: Sendable {
         let taken = try await self.database.run(
             """
             WITH free AS (
-                SELECT disk_id FROM disks WHERE user_id = \(self.user.description)
+                SELECT disk_id, in_use IS NOT TRUE AS was_free FROM disks WHERE user_id = \(self.user.description)
                     AND disk_name = \(self.disk.description) FOR UPDATE NOWAIT
             )
             UPDATE disks d SET in_use = true, reservation_id = \(self.reservation.description),
                 last_used = CASE WHEN d.in_use THEN d.last_used ELSE now() END
             FROM free WHERE d.disk_id = free.disk_id AND d.is_deleted IS NOT TRUE
                 AND (d.in_use IS NOT TRUE OR d.reservation_id = \(self.reservation.description))
-                AND EXISTS (SELECT FROM reservations WHERE reservation_id = \(self.reservation.description)
-                    AND status = ANY(\(Self.liveStatuses)::text[]))
+                AND EXISTS (SELECT FROM reservations r WHERE r.reservation_id = \(self.reservation.description)
+                    AND r.status = ANY(\(Self.liveStatuses)::text[]) AND \(self.isReservationOfUser))
+            RETURNING was_free
             """
         )
         let disk = try await Disk.find(self.user, self.disk, in: self.database)
-        guard taken.affectedRows == 0 else {
-            guard let disk else {
+        if let row = taken.rows.first {
+            guard var disk else {
                 return .over(.retry(Reason("row-changed", "the disk's row has just gone")))
             }
+            disk.wasFree = try row.read("was_free")
             return .done(disk)
         }
         return .over(try await self.refusal(disk))
@@ -48,15 +51,30 @@ struct DiskHold: Sendable {
         """
     }
 
-    private func refusal(_ disk: Disk?) async throws -> Fate {
+    /// Whether the disk's user has the reservation, alone or with others.
+    private var isReservationOfUser: SQL {
+        """
+        (r.user_id = \(self.user.description)
+            OR coalesce(r.secondary_users @> to_jsonb(\(self.user.description)::text), false))
+        """
+    }
+
+    private func refusal(_ disk: Disk?) async throws -> Outcome {
         guard let disk else { return .rejected(.unknownDisk(self.user, self.disk)) }
         if disk.isDeleted { return .rejected(.deleted(disk)) }
         if disk.isInUse, disk.holder != self.reservation.description { return .rejected(.inUse(disk)) }
         let row = try await self.database.run(
-            "SELECT status FROM reservations WHERE reservation_id = \(self.reservation.description)"
+            """
+            SELECT r.status, \(self.isReservationOfUser) AS is_of_user FROM reservations r
+            WHERE r.reservation_id = \(self.reservation.description)
+            """
         ).rows.first
         guard let status = try row?.read("status", as: String.self) else {
             return .rejected(Reason("unknown-reservation", "there is no reservation \(self.reservation)"))
+        }
+        guard try row?.read("is_of_user") == true else {
+            let message = "reservation \(self.reservation) is neither \(self.user)'s nor shared with them"
+            return .rejected(Reason("foreign-reservation", message))
         }
         guard Self.liveStatuses.contains(status) else {
             let message = "reservation \(self.reservation) is \(status) and needs no disk any more"

@@ -1,4 +1,5 @@
 import Jobs
+import Platform
 
 /// Whose disk it is and what it is called, which is unique.
 ///
@@ -17,7 +18,10 @@ struct DiskKey: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// What a job that works on the disk holds alone.
-    var description: String { "disk:\(self.user)/\(self.name)" }
+    var exclusiveKey: ExclusiveKey { .disk(user: self.user, name: self.name) }
+
+    /// As the exclusive key has it.
+    var description: String { self.exclusiveKey.description }
 
     static func == (one: DiskKey, other: DiskKey) -> Bool {
         one.name.utf8.elementsEqual(other.name.utf8) && one.user.utf8.elementsEqual(other.user.utf8)

@@ -1,4 +1,3 @@
-import AWS
 import FoundationEssentials
 import Jobs
 import Postgres
@@ -10,17 +9,29 @@ struct DiskOperation: Sendable {
     let disk: Disk
     let database: PostgresPool
 
-    /// Does the work between `in_progress` and `completed` or `failed`.
-    ///
-    /// A refusal of AWS that no other try would change ends the operation too.
-    func whole(_ work: () async throws -> Fate) async throws -> Fate {
+    /// Does the work between `in_progress` and `completed`; `failed` is written with the death of the job.
+    func whole(_ work: () async throws -> Outcome) async throws -> Outcome {
         guard let id else { return try await work() }
         try await self.begin(id)
-        do {
-            return self.told(try await work(), as: id)
-        } catch let error as AWSError where !error.isRetryable {
-            return self.told(.rejected(Reason(error.awsCode ?? error.code.rawValue, "\(error)")), as: id)
-        }
+        let fate = try await work()
+        guard case .success(let success) = fate else { return fate }
+        let completion: SQL = """
+            UPDATE disks SET operation_status = 'completed', operation_error = NULL
+            WHERE disk_id = \(self.disk.id) AND operation_id = \(id.uuid)
+            """
+        let writes = success.writes + [Write(completion)]
+        return .success(Success(subject: success.subject, data: success.data, writes: writes))
+    }
+
+    /// Ends the operation of a job that dies, whatever it dies of; one that is completed stays so.
+    static func failure(of id: OperationID?, _ disk: DiskKey, because reason: Reason) -> [Write] {
+        guard let id else { return [] }
+        let update: SQL = """
+            UPDATE disks SET operation_status = 'failed', operation_error = \(reason.message)
+            WHERE user_id = \(disk.user) AND disk_name = \(disk.name)
+                AND operation_id = \(id.uuid) AND operation_status IS DISTINCT FROM 'completed'
+            """
+        return [Write(update)]
     }
 
     private func begin(_ id: OperationID) async throws {
@@ -31,25 +42,5 @@ struct DiskOperation: Sendable {
                 AND (operation_id, operation_status) IS DISTINCT FROM (\(id.uuid)::uuid, 'in_progress')
             """
         )
-    }
-
-    private func told(_ fate: Fate, as id: OperationID) -> Fate {
-        switch fate {
-        case .success(let success):
-            let write = Write(self.end(id, "completed", nil))
-            return .success(
-                Success(subject: success.subject, data: success.data, writes: success.writes + [write])
-            )
-        case .rejected(let reason, let writes):
-            return .rejected(reason, writes: writes + [Write(self.end(id, "failed", reason.message))])
-        case .retry, .snooze: return fate
-        }
-    }
-
-    private func end(_ id: OperationID, _ status: String, _ error: String?) -> SQL {
-        """
-        UPDATE disks SET operation_status = \(status), operation_error = \(error)
-        WHERE disk_id = \(self.disk.id) AND operation_id = \(id.uuid)
-        """
     }
 }

@@ -38,13 +38,14 @@ struct DiskSnapshots: Sendable {
 
     /// Brings the row up to what the listing says.
     ///
-    /// What a snapshot says of its contents counts if it is the newest complete one.
+    /// What a snapshot says of its contents counts if it is the newest complete one. The time of the newest that there
+    /// ever was stays: without it nobody would know that it is missing.
     func update(of disk: Disk) -> SQL {
         let (summary, newest) = (self.summary, self.newest)
         return """
             UPDATE disks SET snapshot_count = \(summary.count), pending_snapshot_count = \(summary.pending),
                 is_backing_up = \(summary.pending > 0),
-                last_snapshot_at = coalesce(\(summary.newest)::timestamptz, last_snapshot_at),
+                last_snapshot_at = greatest(\(summary.newest)::timestamptz, last_snapshot_at),
                 latest_snapshot_content_s3 = coalesce(\(newest?.tags[DiskTag.content])::text, latest_snapshot_content_s3),
                 disk_size = coalesce(\(newest?.tags[DiskTag.usage])::text, disk_size)
             WHERE disk_id = \(disk.id)
@@ -60,9 +61,9 @@ struct DiskSnapshots: Sendable {
 }
 
 extension Snapshot {
-    /// Of two that were begun at one time the one with the greater id is the newer.
+    /// Of two whose data is of one time the one with the greater id is the newer.
     func isOlder(than other: Snapshot) -> Bool {
-        (self.startTime, self.id.rawValue) < (other.startTime, other.id.rawValue)
+        (self.dataTime, self.id.rawValue) < (other.dataTime, other.id.rawValue)
     }
 
     /// The disk that the tags name.

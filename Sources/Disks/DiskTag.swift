@@ -17,6 +17,8 @@ enum DiskTag {
     static let markedDeletedAt = "marked-deleted-at"
     static let reservation = "reservation_id"
     static let olderReservation = "reservation-id"
+    /// When a person said that this volume or snapshot holds the newest data of its disk; a time as in RFC 3339.
+    static let newest = "gpu-dev-newest"
     static let quarantined = "gpu-dev-quarantined"
     static let safetySnapshot = "gpu-dev-quarantine-backup"
 }

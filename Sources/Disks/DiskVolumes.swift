@@ -1,6 +1,7 @@
 import AWS
 import FoundationEssentials
 import Jobs
+import Platform
 import Postgres
 
 /// The volumes that belong to one disk: those that its row and their tags name, without quarantined ones.
@@ -16,6 +17,9 @@ struct DiskVolumes: Sendable {
 
     private let recorded: VolumeID?
 
+    /// Those that exist, whosever they are.
+    private let known: Set<VolumeID>
+
     /// - Parameters:
     ///   - volumes: What EC2 has that may be the disk's.
     ///   - disk: The row.
@@ -28,10 +32,8 @@ struct DiskVolumes: Sendable {
         self.live = own.filter { $0.isSettled || $0.state == .creating }
         self.broken = own.filter { $0.state == .error }
         self.recorded = disk.volume
-        let isKnown = volumes.contains {
-            $0.id == disk.volume && $0.state != .deleting && $0.state != .deleted
-        }
-        self.missing = isKnown ? nil : disk.volume
+        self.known = Set(volumes.filter { $0.state != .deleting && $0.state != .deleted }.map(\.id))
+        self.missing = disk.volume.flatMap { [known] in known.contains($0) ? nil : $0 }
     }
 
     init(
@@ -44,10 +46,9 @@ struct DiskVolumes: Sendable {
             matching: [.tag(DiskTag.user, disk.user)],
             deadline: deadline
         )
-        if let recorded = disk.volume, !volumes.contains(where: { $0.id == recorded }),
-            let volume = try await ec2.volume(recorded, deadline: deadline)
-        {
-            volumes.append(volume)
+        for named in Set([disk.volume, disk.handedOutVolume].compactMap { $0 })
+        where !volumes.contains(where: { $0.id == named }) {
+            if let volume = try await ec2.volume(named, deadline: deadline) { volumes.append(volume) }
         }
         let others = try await database.run(
             """
@@ -67,10 +68,23 @@ struct DiskVolumes: Sendable {
         case unclear
     }
 
-    /// The one that holds the newest data: what the row names, or what was made for the reservation, or the only one.
-    func current(of reservation: ReservationID? = nil) -> Current {
-        if let volume = self.live.first(where: { $0.id == self.recorded }) { return .one(volume) }
-        let made = self.live.filter { $0.reservation == reservation?.description && reservation != nil }
+    /// Whether EC2 has the volume.
+    func knows(_ volume: VolumeID) -> Bool { self.known.contains(volume) }
+
+    /// The one that may hold the newest data: what the row names, what was made for the reservation, or the only one.
+    ///
+    /// What the row names does not count before others while nobody works on it: another may be younger.
+    func current(of reservation: ReservationID?, _ row: Disk) -> Current {
+        let isOf = { (volume: Volume) in
+            reservation != nil
+                && (volume.reservation == reservation?.description || volume.id == row.handedOutVolume)
+        }
+        if let volume = self.live.first(where: { $0.id == self.recorded }),
+            volume.isAttached || isOf(volume) || self.live.count == 1
+        {
+            return .one(volume)
+        }
+        let made = self.live.filter(isOf)
         if made.count == 1 { return .one(made[0]) }
         switch self.live.count {
         case 0: return .none
@@ -83,7 +97,11 @@ struct DiskVolumes: Sendable {
 extension Volume {
     /// Why it is none of the disk's, whatever a row says; nil if it may well be.
     func refusal(as disk: Disk) -> Reason? {
-        guard let owner = self.tags[DiskTag.user], owner != disk.user else { return nil }
+        guard let owner = self.tags[DiskTag.user] else {
+            guard self.id != disk.volume else { return nil }
+            return Reason("foreign-volume", "volume \(self.id) has no tag of an owner, and no row names it")
+        }
+        guard owner != disk.user else { return nil }
         return Reason(
             "foreign-volume",
             "volume \(self.id) belongs to \(owner) by its tags, and not to \(disk.user)"

@@ -1,6 +1,7 @@
 import AWS
 import FoundationEssentials
 import Jobs
+import Platform
 
 /// A volume that a reservation needs for its disk, made once whatever happens on the way.
 struct NewVolume: Sendable {
@@ -10,6 +11,8 @@ struct NewVolume: Sendable {
     private let reservation: ReservationID
     private let job: JobID
     private let deadline: ContinuousClock.Instant
+    /// What time it is for PostgreSQL.
+    private let now: Date
 
     /// AWS remembers client tokens for hours, those of volumes that are gone too.
     private static let mostGenerations = 8
@@ -17,13 +20,14 @@ struct NewVolume: Sendable {
     /// How long a new volume may stay unknown, in seconds.
     private static let timeToShowUp = 120.0
 
-    init(_ settings: VolumeSettings, for disk: Disk, _ job: Job<RestoreDisk.Payload>) {
+    init(_ settings: VolumeSettings, for disk: Disk, _ job: Job<RestoreDisk.Payload>, at now: Date) {
         self.settings = settings
         self.disk = disk
         self.user = job.payload.user
         self.reservation = job.payload.reservation
         self.job = job.id
         self.deadline = job.context.deadline
+        self.now = now
     }
 
     /// The volume, new or of an earlier try; a token that leads to one in error or gone is burned, and the next is taken.
@@ -50,13 +54,13 @@ struct NewVolume: Sendable {
     /// One that was made just now may not be found yet.
     private func isBurned(_ volume: Volume, _ earlier: DiskVolumes) -> Bool {
         let isGone =
-            volume.id == earlier.missing && volume.createTime.timeIntervalSinceNow < -Self.timeToShowUp
+            volume.id == earlier.missing && self.now.timeIntervalSince(volume.createTime) > Self.timeToShowUp
         return isGone || earlier.broken.contains { $0.id == volume.id }
     }
 
     /// The same at each try, so that the client token stays good.
     private var tags: Tags {
-        let now = String(Int((self.disk.lastUsed ?? Date()).timeIntervalSince1970))
+        let now = String(Int((self.disk.lastUsed ?? self.now).timeIntervalSince1970))
         return [
             DiskTag.user: self.disk.user,
             DiskTag.disk: self.disk.name,

@@ -1,6 +1,7 @@
 import AWS
 import FoundationEssentials
 import Jobs
+import Platform
 import Postgres
 
 /// `disk.prune-snapshots`: deletes snapshots that newer ones make superfluous, and purges what was deleted.
@@ -11,47 +12,68 @@ struct PruneSnapshots: JobHandler {
 
     let database: PostgresPool
     let ec2: EC2Client
+    let retention: DiskRetention
 
-    struct Payload: Decodable, DryRunPayload {
+    typealias Event = PruningTally
+
+    struct Payload: DryRunPayload {
         let disk: DiskKey?
         let isDryRun: Bool
 
-        init(from decoder: any Decoder) throws {
-            let (user, disk, dryRun) = try PayloadFields(decoder).read(
-                PayloadField<UserID?>.optional("user_id"),
-                PayloadField<DiskName?>.optional("disk_name"),
-                PayloadField<Switch?>.optional("dry_run")
-            )
-            guard (user == nil) == (disk == nil) else {
-                let (missing, given) = user == nil ? ("user_id", "disk_name") : ("disk_name", "user_id")
-                throw PayloadFaults(missing, "goes with \(given)")
-            }
+        static let shape = PayloadShape(
+            Self.init,
+            .optional("user_id", "Whose disk it is; goes with disk_name."),
+            .optional("disk_name", "The disk's name, unique for its user; the tag disk_name."),
+            .dryRun
+        )
+        .withBoth("user_id", "disk_name")
+
+        private init(_ user: UserID?, _ disk: DiskName?, _ isDryRun: Bool) {
             self.disk = user.flatMap { user in disk.map { DiskKey(user, $0) } }
-            self.isDryRun = dryRun?.isOn ?? false
+            self.isDryRun = isDryRun
         }
     }
 
     /// There may be hundreds to delete, and AWS takes a few a second.
     var deadline: Duration? { .seconds(300) }
 
-    func exclusiveKey(for payload: Payload) -> String? { payload.disk?.description ?? "disk.prune-snapshots" }
+    func exclusiveKey(for payload: Payload) -> ExclusiveKey? {
+        payload.disk?.exclusiveKey ?? ExclusiveKey("disk.prune-snapshots")
+    }
 
-    func act(on job: Job<Payload>) async throws -> Fate {
+    func act(on job: Job<Payload>) async throws -> Outcome {
         let (payload, context) = (job.payload, job.context)
+        let now = try await self.database.now()
         let rows = try await self.rows(payload.disk)
         let listing = try await self.ec2.describeSnapshots(
             matching: payload.disk.map { [.tag(DiskTag.user, $0.user)] } ?? [.hasTag(DiskTag.user)],
             deadline: context.deadline
         )
-        let inventory = SnapshotInventory(listing, of: rows, only: payload.disk, at: Date())
-        var tally = PruningTally(inventory, isDryRun: job.isDryRun)
+        let inventory = SnapshotInventory(
+            listing,
+            of: rows,
+            only: payload.disk,
+            at: now,
+            self.retention
+        )
+        var tally = PruningTally(inventory, isOfAll: payload.disk == nil, isDryRun: job.isDryRun)
         guard !tally.dry_run else {
             return .success(self.success(tally.supposing(inventory), payload))
         }
-        if payload.disk == nil, let refusal = inventory.refusal { return .rejected(refusal) }
-        let run = PruningRun(database: self.database, ec2: self.ec2, context: context)
+        let run = PruningRun(
+            database: self.database,
+            ec2: self.ec2,
+            retention: self.retention,
+            job: job.id,
+            isOfAll: payload.disk == nil,
+            context: context,
+            now: now
+        )
+        try await run.note(inventory, rows)
         try await run.mark(inventory, &tally)
-        let writes = try await run.delete(inventory, &tally)
+        var writes = try await run.delete(inventory, &tally)
+        if payload.disk == nil { writes.append(Write(SnapshotDeletion.cleanUp)) }
+        tally.tell()
         return .success(self.success(tally, payload, writes))
     }
 
@@ -64,4 +86,42 @@ struct PruneSnapshots: JobHandler {
         let subject = payload.disk.map { EventSubject("disk", $0.user, $0.name) } ?? EventSubject("disks")
         return Success(subject: subject, data: tally, writes: writes)
     }
+}
+
+extension PruneSnapshots {
+    static let documentation = KindDocumentation(
+        "Delete snapshots that nobody needs",
+        summary: "applies retention to the snapshots of each disk, and purges deleted disks",
+        """
+        Keeps what retention asks for and deletes older snapshots, marks those of deleted disks, and \
+        purges what has passed its day. Of one disk, or of all when none is named.
+        """,
+        examples: [
+            [:],
+            ["user_id": "alice@example.com", "disk_name": "home", "dry_run": true],
+        ],
+        event: .init(
+            "Snapshots were pruned",
+            """
+            The data of disk.prune-snapshots.completed. Deletions are counted when AWS has confirmed \
+            them.
+            """,
+            examples: [
+                [
+                    "disks": 120,
+                    "snapshots": 410,
+                    "tagged_snapshots": 0,
+                    "retention_deleted": 12,
+                    "purged": 3,
+                    "safety_purged": 0,
+                    "kept_in_use": 0,
+                    "deferred": 0,
+                    "held": 0,
+                    "unclear": 0,
+                    "errors": 0,
+                    "dry_run": false,
+                ]
+            ]
+        )
+    )
 }

@@ -32,37 +32,33 @@ struct Pruning: Sendable {
     /// How long a snapshot stays whose disk has no row, after its day.
     private static let graceWithoutRow = 7
 
-    /// How long a safety copy stays after its volume is gone.
-    private static let copyRetention: TimeInterval = 90 * 86_400
-
     init() {}
 
     /// - Parameters:
     ///   - snapshots: All that carry the tags of the disk, safety copies too.
     ///   - row: The disk's row; nil if it has none.
     ///   - now: The time that counts.
-    init(_ snapshots: [Snapshot], of row: Disk?, at now: Date) {
+    ///   - retention: How long the data of a deleted disk is kept at least.
+    init(_ snapshots: [Snapshot], of row: Disk?, at now: Date, _ retention: DiskRetention = DiskRetention()) {
         let copies = snapshots.filter { $0.tags[DiskTag.safetySnapshot] != nil }
         let own = snapshots.filter { $0.tags[DiskTag.safetySnapshot] == nil }
         for copy in copies { self.judge(copy: copy, at: now) }
-        for snapshot in own { self.judge(marked: snapshot, of: row, today: Day(of: now)) }
+        let isKept = row.map { !retention.isOver(sinceDeletion: $0.markedDeleted, at: now) } ?? false
+        for snapshot in own { self.judge(marked: snapshot, of: row, today: Day(of: now), isKept: isKept) }
         if let day = row?.dueDate {
             self.unmarked = own.filter { $0.tags[DiskTag.deleteDate] == nil }
-            self.isRowDue = day <= Day(of: now) && self.due.count == own.count
+            self.isRowDue = !isKept && day <= Day(of: now) && self.due.count == own.count
         } else if row != nil {
             self.superfluous = Self.superfluous(among: own, at: now)
         }
     }
 
     private mutating func judge(copy: Snapshot, at now: Date) {
-        guard let end = copy.tags[DiskTag.quarantineDeletion].flatMap({ Date(rfc3339: $0) }) else {
-            self.unreadable.append(copy)
-            return
-        }
-        if now.timeIntervalSince(end) > Self.copyRetention { self.outdatedCopies.append(copy) }
+        guard copy.keptAsCopyUntil != nil else { return self.unreadable.append(copy) }
+        if copy.isOutdated(at: now) { self.outdatedCopies.append(copy) }
     }
 
-    private mutating func judge(marked snapshot: Snapshot, of row: Disk?, today: Day) {
+    private mutating func judge(marked snapshot: Snapshot, of row: Disk?, today: Day, isKept: Bool) {
         guard let mark = snapshot.tags[DiskTag.deleteDate] else { return }
         guard let day = Day(wire: mark) else {
             self.unreadable.append(snapshot)
@@ -74,15 +70,15 @@ struct Pruning: Sendable {
             } else {
                 day.adding(days: Self.graceWithoutRow) < today
             }
-        if isDue { self.due.append(snapshot) }
+        if isDue, !isKept { self.due.append(snapshot) }
     }
 
     private static func superfluous(among snapshots: [Snapshot], at now: Date) -> [Snapshot] {
         snapshots
-            .filter { $0.isKept && $0.state == .completed }
+            .filter { $0.state == .completed && $0.tags[DiskTag.safetySnapshot] == nil }
             .sorted { $1.isOlder(than: $0) }
             .dropFirst(Self.leastKept)
-            .filter { now.timeIntervalSince($0.startTime) > Self.leastAge }
+            .filter { now.timeIntervalSince($0.startTime) > Self.leastAge && $0.isKept }
             .reversed()
     }
 }

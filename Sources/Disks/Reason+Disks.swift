@@ -1,4 +1,5 @@
 import Jobs
+import Platform
 
 extension Reason {
     static func unknownDisk(_ user: UserID, _ disk: DiskName) -> Reason {

@@ -13,17 +13,22 @@ struct ReconcileVolume: JobHandler {
     let database: PostgresPool
     let ec2: EC2Client
 
-    struct Payload: Decodable, Sendable {
+    typealias Event = Reconciliation
+
+    struct Payload: JobPayload {
         let volume: VolumeID
 
-        init(from decoder: any Decoder) throws {
-            self.volume = try PayloadFields(decoder).read(only: PayloadField<VolumeID>.required("volume_id"))
-        }
+        static let shape = PayloadShape(
+            Self.init,
+            .required("volume_id", "The EBS volume to look at; it need not exist any more.")
+        )
     }
 
-    func exclusiveKey(for payload: Payload) -> String? { "volume:\(payload.volume)" }
+    func exclusiveKey(for payload: Payload) -> ExclusiveKey? {
+        ExclusiveKey("volume", payload.volume.rawValue)
+    }
 
-    func act(on job: Job<Payload>) async throws -> Fate {
+    func act(on job: Job<Payload>) async throws -> Outcome {
         let (id, deadline) = (job.payload.volume, job.context.deadline)
         let row = try await Disk.find(volume: id, in: self.database)
         guard let volume = try await self.ec2.volume(id, deadline: deadline) else {
@@ -44,10 +49,10 @@ struct ReconcileVolume: JobHandler {
 extension ReconcileVolume {
     /// The volume is gone.
     ///
-    /// A disk whose reservation may just be starting is left as it is.
+    /// A disk that a reservation holds is left to its release, which sees to it that no data is missed.
     private func orphaned(_ row: Disk?, _ id: VolumeID) -> Success {
         guard let row else { return Reconciliation(.ignored, id).success }
-        guard row.isInUse, !row.isDeleted, !row.isBeingTaken else {
+        guard row.isInUse, !row.isDeleted, row.isNobodys else {
             return Reconciliation(.orphaned, id, row).success
         }
         return Reconciliation(.orphaned, id, row).changing(row, [.isInUse(false)])
@@ -60,6 +65,9 @@ extension ReconcileVolume {
         guard !row.isDeleted else { return Reconciliation(.ignored, volume.id, row).success }
         guard volume.tags[DiskTag.user].map({ $0 == row.user }) ?? true else {
             return Reconciliation(.conflict, volume.id, row).success
+        }
+        if let doubt = try await self.doubt(volume, of: row.key, deadline) {
+            return self.unclear(doubt, volume, row)
         }
         if volume.tags[DiskTag.disk] != row.name {
             try await self.ec2.createTags([DiskTag.disk: row.name], on: [volume.id], deadline: deadline)
@@ -77,6 +85,9 @@ extension ReconcileVolume {
         guard try await self.isOnlyVolume(volume, of: row, deadline) else {
             return Reconciliation(.conflict, volume.id, row).success
         }
+        if let doubt = try await self.doubt(volume, of: row.key, deadline) {
+            return self.unclear(doubt, volume, row)
+        }
         let changes = try await self.changes(of: row, to: volume, deadline)
         return Reconciliation(.updated, volume.id, row).changing(row, changes)
     }
@@ -86,8 +97,11 @@ extension ReconcileVolume {
         async throws
         -> Bool
     {
-        if let other = row.volume, try await self.ec2.volume(other, deadline: deadline) != nil {
-            return false
+        if let other = row.volume {
+            // The volume of a holder is not replaced by another, though it is gone.
+            guard try await self.ec2.volume(other, deadline: deadline) == nil, !row.isHeld else {
+                return false
+            }
         }
         let namesakes = try await self.ec2.describeVolumes(
             matching: [.tag(DiskTag.user, row.user)],
@@ -103,7 +117,12 @@ extension ReconcileVolume {
         async throws
         -> Success
     {
-        let snapshots = try await DiskSnapshots(of: disk, in: self.ec2, deadline: deadline).summary
+        let found = try await DiskSnapshots(of: disk, in: self.ec2, deadline: deadline)
+        if let newer = NewestState.snapshot(newerThan: volume, among: found.all) {
+            Doubt.staleVolume(volume, newer).count(in: Self.kind)
+            return Reconciliation(.conflict, volume.id, user: disk.user, disk: disk.name).success
+        }
+        let snapshots = found.summary
         let reservation = volume.reservation
         let insertion: SQL = """
             INSERT INTO disks (user_id, disk_name, ebs_volume_id, size_gb, in_use, created_at, reservation_id,
@@ -120,10 +139,61 @@ extension ReconcileVolume {
             .success(writes: [Write(insertion)])
     }
 
+    /// Whether a newer snapshot is of another volume.
+    private func doubt(_ volume: Volume, of disk: DiskKey, _ deadline: ContinuousClock.Instant) async throws
+        -> Doubt?
+    {
+        let snapshots = try await DiskSnapshots(of: disk, in: self.ec2, deadline: deadline)
+        return NewestState.snapshot(newerThan: volume, among: snapshots.all).map { .staleVolume(volume, $0) }
+    }
+
+    /// The row says why it is left alone; that the volume is in use it says in any case.
+    private func unclear(_ doubt: Doubt, _ volume: Volume, _ row: Disk) -> Success {
+        doubt.count(in: Self.kind)
+        let note: SQL = """
+            UPDATE disks SET in_use = in_use OR (ebs_volume_id = \(volume.id.rawValue) AND \(volume.isAttached)),
+                operation_error = CASE WHEN operation_status = 'in_progress' THEN operation_error
+                    ELSE \(doubt.reason.description) END
+            WHERE disk_id = \(row.id) AND is_deleted IS NOT TRUE
+            """
+        return Reconciliation(.conflict, volume.id, row).success(writes: [Write(note)])
+    }
+
     private func changes(of row: Disk, to volume: Volume, _ deadline: ContinuousClock.Instant) async throws
         -> [DiskChange]
     {
         let snapshots = try await DiskSnapshots(of: row.key, in: self.ec2, deadline: deadline)
         return row.changes(following: volume, snapshots.summary)
     }
+}
+
+extension ReconcileVolume {
+    static let documentation = KindDocumentation(
+        "Reconcile one volume",
+        summary: "makes PostgreSQL agree with AWS about one volume",
+        "Makes PostgreSQL agree with AWS about one EBS volume. It deletes nothing, in neither.",
+        examples: [
+            ["volume_id": "vol-0a1b2c3d4e5f60718"]
+        ],
+        event: .init(
+            "A volume was reconciled",
+            "The data of disk.reconcile-volume.completed.",
+            examples: [
+                [
+                    "volume_id": "vol-0a1b2c3d4e5f60718",
+                    "user_id": "alice@example.com",
+                    "disk_name": "home",
+                    "outcome": "updated",
+                    "changed": ["size_gb", "in_use"],
+                ],
+                [
+                    "volume_id": "vol-0a1b2c3d4e5f60718",
+                    "user_id": nil,
+                    "disk_name": nil,
+                    "outcome": "ignored",
+                    "changed": [],
+                ],
+            ]
+        )
+    )
 }

@@ -1,11 +1,12 @@
 import AWS
 import Jobs
+import Platform
 import Postgres
 
 /// What comes out of reconciling one volume, as the completion event tells it.
-struct Reconciliation: Encodable, Sendable {
+struct Reconciliation: EventData {
     /// What was found, and so what was done.
-    enum Outcome: String, Encodable, Sendable {
+    enum Outcome: String, Sendable, CaseIterable, JSONWritable {
         case synced, updated, created, orphaned, ignored, conflict
     }
 
@@ -59,17 +60,26 @@ struct Reconciliation: Encodable, Sendable {
         return told.success(writes: [Write(update, affecting: 1)])
     }
 
-    /// Nulls are written, since they are part of the event's schema.
-    func encode(to encoder: any Encoder) throws {
-        var fields = encoder.container(keyedBy: CodingKeys.self)
-        try fields.encode(self.volume_id, forKey: .volume_id)
-        try fields.encode(self.user_id, forKey: .user_id)
-        try fields.encode(self.disk_name, forKey: .disk_name)
-        try fields.encode(self.outcome, forKey: .outcome)
-        try fields.encode(self.changed, forKey: .changed)
-    }
-
-    private enum CodingKeys: String, CodingKey {
-        case volume_id, user_id, disk_name, outcome, changed
-    }
+    static let shape = EventShape<Reconciliation>(
+        .field("volume_id", "An EBS volume.", as: VolumeID.schema) { $0.volume_id },
+        .nullable("user_id", "Whose disk it is; null where unknown.", as: UserID.schema) { $0.user_id },
+        .nullable(
+            "disk_name",
+            "The disk's name; null where unknown.",
+            as: DiskName.schema
+        ) { $0.disk_name },
+        .field(
+            "outcome",
+            """
+            synced: row and volume agreed; updated: the row was changed; created: a row was made; \
+            orphaned: the volume is gone and its row was freed; ignored: nothing to do with this \
+            volume; conflict: row and volume contradict each other and a person has to decide.
+            """
+        ) { $0.outcome },
+        .field(
+            "changed",
+            "The columns of disks that were changed.",
+            as: .list(of: .text(pattern: "^[a-z][a-z0-9_]*$"), unique: true)
+        ) { $0.changed }
+    )
 }

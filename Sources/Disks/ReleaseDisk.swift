@@ -2,6 +2,7 @@ import AWS
 import FoundationEssentials
 import Jobs
 import Logging
+import Platform
 import Postgres
 
 /// `disk.release`: frees the disk of a reservation that is over, when its data is safe in a snapshot.
@@ -14,7 +15,7 @@ struct ReleaseDisk: JobHandler {
     let database: PostgresPool
     let ec2: EC2Client
 
-    struct Payload: Decodable, DryRunPayload {
+    struct Payload: DryRunPayload {
         let user: UserID
         let disk: DiskName
         let reservation: ReservationID
@@ -23,72 +24,141 @@ struct ReleaseDisk: JobHandler {
         let usage: DiskUsage?
         let isDryRun: Bool
 
-        init(from decoder: any Decoder) throws {
-            let (user, disk, reservation, type, content, usage, dryRun) = try PayloadFields(decoder).read(
-                PayloadField<UserID>.required("user_id"),
-                PayloadField<DiskName>.required("disk_name"),
-                PayloadField<ReservationID>.required("reservation_id"),
-                PayloadField<SnapshotType?>.optional("snapshot_type"),
-                PayloadField<ContentURI?>.optional("content_s3_uri"),
-                PayloadField<DiskUsage?>.optional("disk_size"),
-                PayloadField<Switch?>.optional("dry_run")
-            )
-            self.user = user
-            self.disk = disk
-            self.reservation = reservation
-            self.type = type ?? .shutdown
-            self.content = content
-            self.usage = usage
-            self.isDryRun = dryRun?.isOn ?? false
-        }
+        static let shape = PayloadShape(
+            Self.init,
+            .owner,
+            .disk,
+            .required("reservation_id", "The reservation that holds the disk."),
+            .optional(
+                "snapshot_type",
+                "Why the snapshot is taken; becomes the tag SnapshotType.",
+                default: "shutdown"
+            ),
+            .optional(
+                "content_s3_uri",
+                "Where the listing of the disk's files lies; becomes the tag snapshot_content_s3."
+            ),
+            .optional("disk_size", "How much of the disk is in use; becomes the tag disk_size."),
+            .dryRun
+        )
     }
 
-    private struct Released: Encodable, Sendable {
-        let user_id: String
-        let disk_name: String
-        let reservation_id: String
-        let snapshot_id: Nullable<String>
-        let volume_id: Nullable<String>
-        let released: Bool
-        let dry_run: Bool
+    struct Event: EventData {
+        let user: UserID
+        let disk: DiskName
+        let reservation: ReservationID
+        let snapshot: SnapshotID?
+        let volume: VolumeID?
+        let isReleased: Bool
+        let isDryRun: Bool
+
+        static let shape = EventShape<Event>(
+            .owner { $0.user.description },
+            .disk { $0.disk.description },
+            .reservation { $0.reservation.description },
+            .nullable(
+                "snapshot_id",
+                "The completed snapshot that holds the data; null if there was no volume.",
+                as: SnapshotID.schema
+            ) { $0.snapshot?.rawValue },
+            .nullable(
+                "volume_id",
+                "The volume that was deleted; null if there was none.",
+                as: VolumeID.schema
+            ) { $0.volume?.rawValue },
+            .field(
+                "released",
+                "False when another reservation holds the disk, or none: then nothing was changed."
+            ) { $0.isReleased },
+            .dryRun { $0.isDryRun }
+        )
     }
 
     /// How soon to look again.
     private static let patience: Duration = .seconds(15)
 
+    /// How long a reservation may take to be over, whose end and whose release were ordered together.
+    private static let timeToEnd: Duration = .seconds(600)
+
     /// How long a volume may stay attached before it is taken off.
     private static let timeToDetach: Duration = .seconds(600)
 
-    func exclusiveKey(for payload: Payload) -> String? {
-        DiskKey(payload.user, payload.disk).description
+    func exclusiveKey(for payload: Payload) -> ExclusiveKey? {
+        DiskKey(payload.user, payload.disk).exclusiveKey
     }
 
-    func act(on job: Job<Payload>) async throws -> Fate {
+    func act(on job: Job<Payload>) async throws -> Outcome {
         let payload = job.payload
         guard let disk = try await Disk.find(payload.user, payload.disk, in: self.database),
             disk.holder == payload.reservation.description
         else { return .success(self.success(of: job, isReleased: false)) }
-        let deadline = job.context.deadline
-        let volumes = try await DiskVolumes(of: disk, in: self.ec2, self.database, deadline: deadline)
-        switch volumes.current(of: payload.reservation) {
-        case .unclear:
-            let message =
-                "the disk has volumes \(volumes.live.map(\.id)), and which is the current one is not clear yet"
-            return .snooze(Self.patience, Reason("duplicate-volumes", message))
-        case .one(let volume):
-            if let refusal = volume.refusal(as: disk) { return .rejected(refusal) }
-            return try await self.release(disk, keeping: volume, job)
-        case .none:
-            // What a row that is free tells of its last holder is history.
-            guard disk.isInUse else { return .success(self.success(of: job, isReleased: false)) }
-            return try await self.releaseWithoutVolume(disk, volumes, job)
+        if let status = disk.holderStatus, !disk.isHolderOver {
+            let message = "reservation \(payload.reservation) is \(status): its disk is released at its end"
+            let reason = Reason("reservation-live", message)
+            return job.context.waited < Self.timeToEnd ? .snooze(Self.patience, reason) : .rejected(reason)
         }
+        let deadline = job.context.deadline
+        let (volumes, snapshots) = try await NewestState.sources(
+            of: disk,
+            in: self.ec2,
+            self.database,
+            deadline: deadline
+        )
+        let state = NewestState(
+            of: disk,
+            volumes,
+            snapshots,
+            for: .release,
+            of: payload.reservation,
+            job: job.id
+        )
+        return try await self.release(disk, state, volumes, snapshots, job)
     }
 }
 
 extension ReleaseDisk {
+    private func release(
+        _ disk: Disk,
+        _ state: NewestState,
+        _ volumes: DiskVolumes,
+        _ snapshots: DiskSnapshots,
+        _ job: Job<Payload>,
+    ) async throws -> Outcome {
+        switch state.finding {
+        case .unclear(let doubt):
+            if doubt.isForLater { return .snooze(Self.patience, doubt.reason) }
+            return job.isDryRun ? .rejected(doubt.reason) : doubt.fate(in: Self.kind, of: disk)
+        case .volume(let volume):
+            if let refusal = volume.refusal(as: disk) { return .rejected(refusal) }
+            return try await self.release(disk, keeping: volume, snapshots, job)
+        case .pending(let pending):
+            let message =
+                "snapshot \(pending.id) is not complete (\(pending.progress)), and there is no volume any more"
+            return .snooze(Self.patience, Reason("snapshot-pending", message))
+        case .snapshot, .nothing:
+            guard disk.isInUse else { return .success(self.forgetting(disk, job)) }
+            return try await self.releaseWithoutVolume(disk, volumes, snapshots, job)
+        }
+    }
+
+    /// What a free row tells of its last holder is history, and nobody need look into it again.
+    private func forgetting(_ disk: Disk, _ job: Job<Payload>) -> Success {
+        guard !job.isDryRun, let volume = disk.volume else { return self.success(of: job, isReleased: false) }
+        let forget: SQL = """
+            UPDATE disks SET reservation_id = NULL, ebs_volume_id = NULL
+            WHERE disk_id = \(disk.id) AND reservation_id = \(job.payload.reservation.description)
+                AND in_use IS NOT TRUE AND ebs_volume_id = \(volume.rawValue)
+            """
+        return self.success(of: job, isReleased: false, [Write(forget)])
+    }
+
     /// Off the machine, into a snapshot, and only then away.
-    private func release(_ disk: Disk, keeping volume: Volume, _ job: Job<Payload>) async throws -> Fate {
+    private func release(
+        _ disk: Disk,
+        keeping volume: Volume,
+        _ earlier: DiskSnapshots,
+        _ job: Job<Payload>,
+    ) async throws -> Outcome {
         let payload = job.payload
         guard !job.isDryRun else {
             return .success(self.success(of: job, isReleased: true, volume: volume.id))
@@ -107,9 +177,8 @@ extension ReleaseDisk {
         )
         let copy = FinalSnapshot(of: label, for: job, in: self.ec2)
         let deadline = job.context.deadline
-        var snapshots = try await DiskSnapshots(of: disk.key, in: self.ec2, deadline: deadline)
-        let step = try await copy.completed(of: volume, after: snapshots)
-        snapshots = try await DiskSnapshots(of: disk.key, in: self.ec2, deadline: deadline)
+        let step = try await copy.completed(of: volume, after: earlier)
+        let snapshots = try await DiskSnapshots(of: disk.key, in: self.ec2, deadline: deadline)
         switch step {
         case .over(let fate):
             try await snapshots.follow(disk, in: self.database)
@@ -124,9 +193,9 @@ extension ReleaseDisk {
     }
 
     /// Waits until the volume is off its machine by itself; after a while it is taken off.
-    private func detach(_ volume: Volume, _ job: Job<Payload>) async throws -> Fate {
+    private func detach(_ volume: Volume, _ job: Job<Payload>) async throws -> Outcome {
         let message = "volume \(volume.id) is still attached to \(volume.attachments.map(\.instanceID))"
-        let wait = Fate.snooze(Self.patience, Reason("volume-in-use", message))
+        let wait = Outcome.snooze(Self.patience, Reason("volume-in-use", message))
         guard job.context.waited >= Self.timeToDetach else { return wait }
         var isForced = true
         for attachment in volume.attachments where attachment.state != .detached {
@@ -148,21 +217,14 @@ extension ReleaseDisk {
     }
 
     /// The disk has no volume: it never had one, or an earlier try has deleted it already.
-    private func releaseWithoutVolume(_ disk: Disk, _ volumes: DiskVolumes, _ job: Job<Payload>) async throws
-        -> Fate
-    {
-        let snapshots = try await DiskSnapshots(of: disk.key, in: self.ec2, deadline: job.context.deadline)
+    private func releaseWithoutVolume(
+        _ disk: Disk,
+        _ volumes: DiskVolumes,
+        _ snapshots: DiskSnapshots,
+        _ job: Job<Payload>,
+    ) async throws -> Outcome {
         let own = snapshots.all.filter { snapshot in
             snapshot.tags[EC2Client.operationTag] == job.id.description && snapshot.state == .completed
-        }
-        if let pending = snapshots.pending.first {
-            let message =
-                "snapshot \(pending.id) is not complete (\(pending.progress)), and there is no volume any more"
-            return .snooze(Self.patience, Reason("snapshot-pending", message))
-        }
-        guard snapshots.newest != nil || (volumes.missing == nil && disk.lastSnapshot == nil) else {
-            let message = "neither the volume nor a good snapshot of the disk can be found; it stays held"
-            return .rejected(Reason("no-snapshot", message))
         }
         guard !job.isDryRun else { return .success(self.success(of: job, isReleased: true)) }
         let removal = VolumeRemoval(ec2: self.ec2, disk: disk, context: job.context)
@@ -205,16 +267,50 @@ extension ReleaseDisk {
         let payload = job.payload
         return Success(
             subject: EventSubject("disk", payload.user.description, payload.disk.description),
-            data: Released(
-                user_id: payload.user.description,
-                disk_name: payload.disk.description,
-                reservation_id: payload.reservation.description,
-                snapshot_id: Nullable(snapshot?.rawValue),
-                volume_id: Nullable(volume?.rawValue),
-                released: isReleased,
-                dry_run: job.isDryRun
+            data: Event(
+                user: payload.user,
+                disk: payload.disk,
+                reservation: payload.reservation,
+                snapshot: snapshot,
+                volume: volume,
+                isReleased: isReleased,
+                isDryRun: job.isDryRun
             ),
             writes: writes
         )
     }
+}
+
+extension ReleaseDisk {
+    static let documentation = KindDocumentation(
+        "Free a reservation's disk when its data is safe",
+        summary:
+            "takes a snapshot, waits for its completion, deletes the volume, and only then frees the disk",
+        """
+        Waits until the volume is detached, takes a snapshot, waits until it is complete, deletes the \
+        volume and frees the disk. Only the reservation that holds the disk can have it freed.
+        """,
+        examples: [
+            [
+                "user_id": "alice@example.com",
+                "disk_name": "home",
+                "reservation_id": "6f1c2f0e-9d4e-4a7b-8d0e-2f6f3f5f8a11",
+            ]
+        ],
+        event: .init(
+            "A disk is free",
+            "The data of disk.release.completed.",
+            examples: [
+                [
+                    "user_id": "alice@example.com",
+                    "disk_name": "home",
+                    "reservation_id": "6f1c2f0e-9d4e-4a7b-8d0e-2f6f3f5f8a11",
+                    "snapshot_id": "snap-0a1b2c3d4e5f60718",
+                    "volume_id": "vol-0a1b2c3d4e5f60718",
+                    "released": true,
+                    "dry_run": false,
+                ]
+            ]
+        )
+    )
 }

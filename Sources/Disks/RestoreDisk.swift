@@ -2,6 +2,7 @@ import AWS
 import FoundationEssentials
 import Jobs
 import Logging
+import Platform
 import Postgres
 
 /// `disk.restore`: gives a reservation its disk, as a volume in the zone where its machine is.
@@ -14,7 +15,7 @@ struct RestoreDisk: JobHandler {
     let database: PostgresPool
     let ec2: EC2Client
 
-    struct Payload: Decodable, Sendable {
+    struct Payload: JobPayload {
         let user: UserID
         let disk: DiskName
         let reservation: ReservationID
@@ -22,44 +23,72 @@ struct RestoreDisk: JobHandler {
         let size: DiskSize?
         let operation: OperationID?
 
-        init(from decoder: any Decoder) throws {
-            let (user, disk, reservation, zone, size, operation) = try PayloadFields(decoder).read(
-                PayloadField<UserID>.required("user_id"),
-                PayloadField<DiskName>.required("disk_name"),
-                PayloadField<ReservationID>.required("reservation_id"),
-                PayloadField<AvailabilityZone>.required("availability_zone"),
-                PayloadField<DiskSize?>.optional("size_gb"),
-                PayloadField<OperationID?>.optional("operation_id")
-            )
-            self.user = user
-            self.disk = disk
-            self.reservation = reservation
-            self.zone = zone
-            self.size = size
-            self.operation = operation
-        }
+        static let shape = PayloadShape(
+            Self.init,
+            .owner,
+            .disk,
+            .required("reservation_id", "The reservation that takes the disk."),
+            .required("availability_zone", "Where the volume is needed, such as us-east-2a."),
+            .optional("size_gb", "The least size of the volume in GiB; the disk's own when left out."),
+            .operation
+        )
     }
 
-    private struct Restored: Encodable, Sendable {
-        let user_id: String
-        let disk_name: String
-        let reservation_id: String
-        let volume_id: String
-        let availability_zone: String
-        let size_gb: Int
-        let snapshot_id: Nullable<String>
-        let is_new: Bool
-        let created: Bool
+    struct Event: EventData {
+        let user: String
+        let disk: String
+        let reservation: String
+        let volume: Volume
+        let snapshot: SnapshotID?
+        let isNew: Bool
+        let isCreated: Bool
+
+        static let shape = EventShape<Event>(
+            .owner { $0.user },
+            .disk { $0.disk },
+            .reservation { $0.reservation },
+            .field(
+                "volume_id",
+                "The volume that holds the disk's data.",
+                as: VolumeID.schema
+            ) { $0.volume.id.rawValue },
+            .field(
+                "availability_zone",
+                "The availability zone, such as us-east-2a.",
+                as: AvailabilityZone.schema
+            ) { $0.volume.availabilityZone },
+            .field(
+                "size_gb",
+                "The size in GiB, within the limits of gp3.",
+                as: DiskSize.schema
+            ) { $0.volume.size },
+            .nullable(
+                "snapshot_id",
+                """
+                The snapshot that the volume was made of; null for an empty volume or one that was there.
+                """,
+                as: SnapshotID.schema
+            ) { $0.snapshot?.rawValue },
+            .field(
+                "is_new",
+                "Whether the disk is empty or of an initial snapshot, so that its home is to be set up."
+            ) { $0.isNew },
+            .field("created", "False when a volume that was there already is used again.") { $0.isCreated }
+        )
     }
 
     /// How soon to look again at what other jobs or people are busy with, and at a volume that is being made.
     private static let patience: (others: Duration, own: Duration) = (.seconds(15), .seconds(5))
 
-    func exclusiveKey(for payload: Payload) -> String? {
-        DiskKey(payload.user, payload.disk).description
+    func exclusiveKey(for payload: Payload) -> ExclusiveKey? {
+        DiskKey(payload.user, payload.disk).exclusiveKey
     }
 
-    func act(on job: Job<Payload>) async throws -> Fate {
+    func writesOnDeath(of payload: Payload, because reason: Reason) -> [Write] {
+        DiskOperation.failure(of: payload.operation, DiskKey(payload.user, payload.disk), because: reason)
+    }
+
+    func act(on job: Job<Payload>) async throws -> Outcome {
         let payload = job.payload
         guard let disk = try await Disk.find(payload.user, payload.disk, in: self.database) else {
             return .rejected(.unknownDisk(payload.user, payload.disk))
@@ -80,20 +109,50 @@ struct RestoreDisk: JobHandler {
 }
 
 extension RestoreDisk {
-    private func restore(_ disk: Disk, for job: Job<Payload>) async throws -> Fate {
+    private func restore(_ disk: Disk, for job: Job<Payload>) async throws -> Outcome {
         let deadline = job.context.deadline
-        let snapshots = try await DiskSnapshots(of: disk.key, in: self.ec2, deadline: deadline)
-        let volumes = try await DiskVolumes(of: disk, in: self.ec2, self.database, deadline: deadline)
-        switch volumes.current(of: job.payload.reservation) {
-        case .unclear:
-            let message =
-                "the disk has volumes \(volumes.live.map(\.id)), and which is the current one is not clear yet"
-            return .snooze(Self.patience.others, Reason("duplicate-volumes", message))
-        case .one(let volume):
+        let (volumes, snapshots) = try await NewestState.sources(
+            of: disk,
+            in: self.ec2,
+            self.database,
+            deadline: deadline
+        )
+        let state = NewestState(
+            of: disk,
+            volumes,
+            snapshots,
+            for: .handingOut,
+            of: job.payload.reservation,
+            job: job.id
+        )
+        switch state.finding {
+        case .unclear(let doubt):
+            guard !doubt.isForLater else { return .snooze(Self.patience.others, doubt.reason) }
+            return doubt.fate(in: Self.kind, of: disk, writes: self.givenBack(disk, volumes, job))
+        case .volume(let volume):
             return try await self.use(volume, among: volumes, snapshots, disk, job)
-        case .none:
-            return try await self.make(volumes, snapshots, disk, job)
+        case .pending(let pending):
+            let message =
+                "snapshot \(pending.id) is not complete (\(pending.progress)) and may hold newer data"
+            return .snooze(Self.patience.others, Reason("snapshot-pending", message))
+        case .snapshot(let source):
+            return try await self.make(from: source, volumes, snapshots, disk, job)
+        case .nothing:
+            return try await self.make(from: nil, volumes, snapshots, disk, job)
         }
+    }
+
+    /// Frees the disk again of which the reservation has had nothing, so that no release has to wait for a person too.
+    private func givenBack(_ disk: Disk, _ volumes: DiskVolumes, _ job: Job<Payload>) -> [Write] {
+        let reservation = job.payload.reservation.description
+        guard disk.handedOutVolume == nil,
+            !volumes.live.contains(where: { $0.isAttached || $0.reservation == reservation })
+        else { return [] }
+        let release: SQL = """
+            UPDATE disks SET in_use = false, reservation_id = NULL
+            WHERE disk_id = \(disk.id) AND reservation_id = \(reservation)
+            """
+        return [Write(release)]
     }
 
     /// Uses a volume that is there: as it is, or by way of a snapshot if it is in another zone.
@@ -103,7 +162,7 @@ extension RestoreDisk {
         _ snapshots: DiskSnapshots,
         _ disk: Disk,
         _ job: Job<Payload>,
-    ) async throws -> Fate {
+    ) async throws -> Outcome {
         if let refusal = volume.refusal(as: disk) { return .rejected(refusal) }
         let isOwn = volume.reservation == job.payload.reservation.description
         if let other = volumes.live.first(where: { $0.isAttached && !(isOwn && $0.id == volume.id) }) {
@@ -135,7 +194,7 @@ extension RestoreDisk {
 
     /// Takes a volume away that is in another zone, when a snapshot of it is complete.
     private func move(_ volume: Volume, _ snapshots: DiskSnapshots, _ disk: Disk, _ job: Job<Payload>)
-        async throws -> Fate
+        async throws -> Outcome
     {
         guard !volume.isAttached else {
             let message = "volume \(volume.id) is attached in \(volume.availabilityZone)"
@@ -158,35 +217,30 @@ extension RestoreDisk {
     }
 
     /// Makes a volume; the job comes back when it is available.
-    private func make(_ volumes: DiskVolumes, _ snapshots: DiskSnapshots, _ disk: Disk, _ job: Job<Payload>)
-        async throws -> Fate
-    {
+    private func make(
+        from source: Snapshot?,
+        _ volumes: DiskVolumes,
+        _ snapshots: DiskSnapshots,
+        _ disk: Disk,
+        _ job: Job<Payload>,
+    ) async throws -> Outcome {
         let payload = job.payload
-        if let pending = snapshots.pending.first {
-            let message =
-                "snapshot \(pending.id) is not complete (\(pending.progress)) and may hold newer data"
-            return .snooze(Self.patience.others, Reason("snapshot-pending", message))
-        }
         for failed in snapshots.recentFailures {
             job.context.logger.warning(
                 "a snapshot in error is passed over",
                 metadata: ["aws.snapshot": "\(failed.id)"]
             )
         }
-        let source = snapshots.newest
-        if source == nil, let last = disk.lastSnapshot {
-            let message = "a snapshot was taken at \(last.rfc3339), but none that is good can be found now"
-            return .rejected(Reason("snapshots-missing", message))
-        }
         let broken = volumes.broken.filter { $0.reservation == payload.reservation.description }
         guard broken.count < 2 else { return try await self.giveUp(broken, disk, job) }
         let wish = payload.size?.gibibytes
         let settings = VolumeSettings(
             availabilityZone: payload.zone.description,
-            size: max(disk.size ?? wish ?? DiskSize.usual.gibibytes, wish ?? 1, source?.volumeSize ?? 1),
+            size: max(disk.size ?? wish ?? DiskSize.usual, wish ?? 1, source?.volumeSize ?? 1),
             snapshotID: source?.id
         )
-        let volume = try await NewVolume(settings, for: disk, job).made(by: self.ec2, after: volumes)
+        let now = try await self.database.now()
+        let volume = try await NewVolume(settings, for: disk, job, at: now).made(by: self.ec2, after: volumes)
         try await self.note(volume, disk, payload)
         guard volume.state == .available else {
             return .snooze(Self.patience.own, Reason("volume-pending", "volume \(volume.id) is being made"))
@@ -195,7 +249,7 @@ extension RestoreDisk {
     }
 
     /// Ends the job when a second volume did not come to life either.
-    private func giveUp(_ broken: [Volume], _ disk: Disk, _ job: Job<Payload>) async throws -> Fate {
+    private func giveUp(_ broken: [Volume], _ disk: Disk, _ job: Job<Payload>) async throws -> Outcome {
         let removal = VolumeRemoval(ec2: self.ec2, disk: disk, context: job.context)
         for volume in broken where !job.context.isDryRun {
             let step = try await removal.delete(
@@ -241,18 +295,53 @@ extension RestoreDisk {
             """
         return Success(
             subject: disk.subject,
-            data: Restored(
-                user_id: disk.user,
-                disk_name: disk.name,
-                reservation_id: reservation,
-                volume_id: volume.id.rawValue,
-                availability_zone: volume.availabilityZone,
-                size_gb: volume.size,
-                snapshot_id: Nullable(isCreated ? volume.snapshotID?.rawValue : nil),
-                is_new: isCreated && (volume.snapshotID == nil || isInitial),
-                created: isCreated
+            data: Event(
+                user: disk.user,
+                disk: disk.name,
+                reservation: reservation,
+                volume: volume,
+                snapshot: isCreated ? volume.snapshotID : nil,
+                isNew: isCreated && (volume.snapshotID == nil || isInitial),
+                isCreated: isCreated
             ),
             writes: [Write(update, affecting: 1), Write(place, affecting: 1)]
         )
     }
+}
+
+extension RestoreDisk {
+    static let documentation = KindDocumentation(
+        "Give a reservation its disk",
+        summary: "gives a reservation its disk: a volume of the newest complete snapshot, or an empty one",
+        """
+        Takes the disk for the reservation and makes its volume: of the newest good snapshot, or empty if \
+        there is none; a volume that is left over and holds newer data is used again. The disk must \
+        exist.
+        """,
+        examples: [
+            [
+                "user_id": "alice@example.com",
+                "disk_name": "home",
+                "reservation_id": "6f1c2f0e-9d4e-4a7b-8d0e-2f6f3f5f8a11",
+                "availability_zone": "us-east-2a",
+            ]
+        ],
+        event: .init(
+            "A reservation has its disk",
+            "The data of disk.restore.completed. The volume is available in the zone.",
+            examples: [
+                [
+                    "user_id": "alice@example.com",
+                    "disk_name": "home",
+                    "reservation_id": "6f1c2f0e-9d4e-4a7b-8d0e-2f6f3f5f8a11",
+                    "volume_id": "vol-0a1b2c3d4e5f60718",
+                    "availability_zone": "us-east-2a",
+                    "size_gb": 1024,
+                    "snapshot_id": "snap-0a1b2c3d4e5f60718",
+                    "is_new": false,
+                    "created": true,
+                ]
+            ]
+        )
+    )
 }

@@ -10,7 +10,13 @@ struct SnapshotInventory: Sendable {
 
     let prunings: [DiskKey: Pruning]
 
-    init(_ listing: [Snapshot], of rows: [Disk], only disk: DiskKey? = nil, at now: Date) {
+    init(
+        _ listing: [Snapshot],
+        of rows: [Disk],
+        only disk: DiskKey? = nil,
+        at now: Date,
+        _ retention: DiskRetention = DiskRetention(),
+    ) {
         var ofDisks: [DiskKey: [Snapshot]] = [:]
         var count = 0
         for snapshot in listing {
@@ -24,17 +30,8 @@ struct SnapshotInventory: Sendable {
         self.disks = rows.count
         self.prunings = Dictionary(
             uniqueKeysWithValues: Set(ofDisks.keys).union(rows.keys).map { key in
-                (key, Pruning(ofDisks[key] ?? [], of: rows[key], at: now))
+                (key, Pruning(ofDisks[key] ?? [], of: rows[key], at: now, retention))
             }
         )
-    }
-
-    /// Why nothing is done at all: so much would go that something must have been misread.
-    var refusal: Reason? {
-        let doomed = self.prunings.values.reduce(0) { sum, pruning in
-            sum + min(pruning.superfluous.count, Pruning.mostSuperfluous) + pruning.due.count
-                + pruning.outdatedCopies.count
-        }
-        return DestructionLimit.refusal(removing: doomed, of: self.snapshots, "snapshots")
     }
 }

@@ -1,6 +1,7 @@
 import AWS
 import FoundationEssentials
 import Jobs
+import Platform
 
 /// How a snapshot is described and tagged, so that it is known whose it is and why it was taken.
 struct SnapshotLabel: Sendable {
@@ -17,6 +18,7 @@ struct SnapshotLabel: Sendable {
         return "gpu-dev \(self.type.rawValue) snapshot for \(self.user) (disk: \(self.disk))\(usage)"
     }
 
+    /// Nothing is decided by the time in them.
     func tags(at now: Date = Date()) -> Tags {
         let seconds = String(Int(now.timeIntervalSince1970))
         var tags: Tags = [
@@ -34,7 +36,7 @@ struct SnapshotLabel: Sendable {
     }
 
     /// What marks a snapshot of a deleted disk.
-    static func tags(deleting day: Day, at now: Date = Date()) -> Tags {
+    static func tags(deleting day: Day, at now: Date) -> Tags {
         [DiskTag.deleteDate: day.description, DiskTag.markedDeletedAt: now.rfc3339]
     }
 }

@@ -1,6 +1,7 @@
 import AWS
 import FoundationEssentials
 import Jobs
+import Platform
 import Postgres
 
 /// `disk.undelete`: makes a deleted disk live again, as long as its day has not come.
@@ -12,34 +13,40 @@ struct UndeleteDisk: JobHandler {
     let database: PostgresPool
     let ec2: EC2Client
 
-    struct Payload: Decodable, Sendable {
+    struct Payload: JobPayload {
         let user: UserID
         let disk: DiskName
         let operation: OperationID?
 
-        init(from decoder: any Decoder) throws {
-            let (user, disk, operation) = try PayloadFields(decoder).read(
-                PayloadField<UserID>.required("user_id"),
-                PayloadField<DiskName>.required("disk_name"),
-                PayloadField<OperationID?>.optional("operation_id")
-            )
-            self.user = user
-            self.disk = disk
-            self.operation = operation
-        }
+        static let shape = PayloadShape(
+            Self.init,
+            .owner,
+            .disk,
+            .operation
+        )
     }
 
-    private struct Undeleted: Encodable, Sendable {
-        let user_id: String
-        let disk_name: String
-        let untagged_snapshots: Int
+    struct Event: EventData {
+        let user: String
+        let disk: String
+        let untaggedSnapshots: Int
+
+        static let shape = EventShape<Event>(
+            .owner { $0.user },
+            .disk { $0.disk },
+            .field("untagged_snapshots", "Snapshots from which the day was taken.") { $0.untaggedSnapshots }
+        )
     }
 
-    func exclusiveKey(for payload: Payload) -> String? {
-        DiskKey(payload.user, payload.disk).description
+    func exclusiveKey(for payload: Payload) -> ExclusiveKey? {
+        DiskKey(payload.user, payload.disk).exclusiveKey
     }
 
-    func act(on job: Job<Payload>) async throws -> Fate {
+    func writesOnDeath(of payload: Payload, because reason: Reason) -> [Write] {
+        DiskOperation.failure(of: payload.operation, DiskKey(payload.user, payload.disk), because: reason)
+    }
+
+    func act(on job: Job<Payload>) async throws -> Outcome {
         let payload = job.payload
         guard let disk = try await Disk.find(payload.user, payload.disk, in: self.database) else {
             return .rejected(.unknownDisk(payload.user, payload.disk))
@@ -51,8 +58,9 @@ struct UndeleteDisk: JobHandler {
 }
 
 extension UndeleteDisk {
-    private func undelete(_ disk: Disk, _ job: Job<Payload>) async throws -> Fate {
-        if let date = disk.dueDate, date <= .today {
+    private func undelete(_ disk: Disk, _ job: Job<Payload>) async throws -> Outcome {
+        let today = Day(of: try await self.database.now())
+        if let date = disk.dueDate, date <= today {
             let message = "the day of the disk \(disk.name), \(date), has come; its data may be gone already"
             return .rejected(Reason("delete-date-past", message))
         }
@@ -71,10 +79,28 @@ extension UndeleteDisk {
         let revival: SQL = """
             UPDATE disks SET is_deleted = false, delete_date = NULL
             WHERE disk_id = \(disk.id)
-                AND (is_deleted IS NOT TRUE OR delete_date IS NULL OR delete_date > \(Day.today.description)::date)
+                AND (is_deleted IS NOT TRUE OR delete_date IS NULL OR delete_date > \(today.description)::date)
             """
-        let told = Undeleted(user_id: disk.user, disk_name: disk.name, untagged_snapshots: marked.count)
+        let told = Event(user: disk.user, disk: disk.name, untaggedSnapshots: marked.count)
         let writes = [Write(revival, affecting: 1), Write(kept.update(of: disk))]
         return .success(Success(subject: disk.subject, data: told, writes: writes))
     }
+}
+
+extension UndeleteDisk {
+    static let documentation = KindDocumentation(
+        "Take a soft delete back",
+        summary: "restores a soft-deleted disk",
+        "Makes a softly deleted disk live again, as long as its day has not come.",
+        examples: [
+            ["user_id": "alice@example.com", "disk_name": "home"]
+        ],
+        event: .init(
+            "A disk is live again",
+            "The data of disk.undelete.completed.",
+            examples: [
+                ["user_id": "alice@example.com", "disk_name": "home", "untagged_snapshots": 3]
+            ]
+        )
+    )
 }

@@ -1,5 +1,6 @@
 import AWS
 import Jobs
+import Platform
 
 extension Volume {
     /// The disk that the volume belongs to by its tags.

@@ -2,6 +2,7 @@ import AWS
 import FoundationEssentials
 import Jobs
 import Logging
+import Platform
 
 /// Deletes volumes of a disk whose data is safe, or that never had any.
 struct VolumeRemoval: Sendable {

@@ -15,7 +15,7 @@ struct GPUDevWorker: AsyncParsableCommand {
         version: Release.current.description,
         subcommands: [
             Run.self, Migrate.self, TopologyCommand.self, Enqueue.self, EventsCommand.self, JobsCommand.self,
-            DeadCommand.self, ScheduleCommand.self, SchemaCommand.self, Doctor.self,
+            DeadCommand.self, ScheduleCommand.self, WorkersCommand.self, SchemaCommand.self, Doctor.self,
         ]
     )
 

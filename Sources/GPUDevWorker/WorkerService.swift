@@ -1,5 +1,4 @@
 import Jobs
-import Logging
 import Postgres
 import ServiceLifecycle
 
@@ -7,9 +6,8 @@ import ServiceLifecycle
 struct WorkerService: Service {
     let worker: Worker
     let schema: SchemaWatch
-    let schedules: ScheduleRecords
+    let schedules: SchedulesTable
     let defaults: [DefaultSchedule]
-    let logger: Logger
 
     func run() async throws {
         repeat {
@@ -18,14 +16,14 @@ struct WorkerService: Service {
         try await self.worker.run { try? await gracefulShutdown() }
     }
 
-    /// False if PostgreSQL went away meanwhile.
+    /// False if PostgreSQL went away meanwhile, or refuses it.
     private func addSchedules() async throws -> Bool {
         do {
             try await self.schedules.add(self.defaults)
             return true
         } catch {
-            guard error.isConnectionLost else { throw error }
-            self.logger.warning("PostgreSQL is away; waiting", metadata: ["error": "\(error)"])
+            guard error.isConnectionLost || error.isAboutSchema else { throw error }
+            await self.schema.pause(after: error)
             return false
         }
     }

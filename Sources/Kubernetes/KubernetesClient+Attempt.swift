@@ -1,25 +1,5 @@
+import Calls
 import HTTP
-
-/// Why one try failed, and what the retry needs to know of it.
-struct AttemptFailure: Error {
-    let error: KubernetesError
-    /// What it was sent with.
-    var access: AccessCache.Held?
-    /// What may be wrong with that.
-    var complaint: AccessComplaint?
-
-    init(_ error: KubernetesError, access: AccessCache.Held? = nil) {
-        self.error = error
-        self.access = access
-        guard access != nil else { return }
-        if error.code == .credentials { self.complaint = .refused }
-        // A certificate of a new authority with the name of the old one looks like a handshake that breaks off.
-        switch (error.underlying as? HTTPError)?.code {
-        case .tlsFailed, .connectionFailed, .resolveFailed: self.complaint = .unreachable
-        default: break
-        }
-    }
-}
 
 extension KubernetesClient {
     /// Finds the way, sends and reads, once.
@@ -27,7 +7,7 @@ extension KubernetesClient {
         _ request: APIRequest,
         deadline: ContinuousClock.Instant,
         decode: @escaping @Sendable ([UInt8]) throws -> Output
-    ) async -> Result<Output, AttemptFailure> {
+    ) async -> Result<Output, AttemptFailure<KubernetesError, AccessRemedy>> {
         var used: AccessCache.Held?
         var record: CallRecord?
         do throws(KubernetesError) {

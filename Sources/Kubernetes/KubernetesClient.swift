@@ -1,3 +1,4 @@
+import Calls
 import FoundationEssentials
 package import HTTP
 package import Logging
@@ -49,52 +50,26 @@ package struct KubernetesClient: Sendable {
         deadline: ContinuousClock.Instant,
         decode: @escaping @Sendable ([UInt8]) throws -> Output
     ) async throws(KubernetesError) -> Output {
-        var state = RetryState(self.retries)
-        while true {
-            switch await self.attempt(request, deadline: deadline, decode: decode) {
-            case .success(let output): return output
-            case .failure(let failure): try await self.prepareRetry(after: failure, &state, deadline)
-            }
+        try await self.retry(until: deadline) {
+            await self.attempt(request, deadline: deadline, decode: decode)
         }
     }
 
-    /// Does what the decision after a failure asks for; throws if that is to give up.
-    func prepareRetry(
-        after failure: AttemptFailure,
-        _ state: inout RetryState,
-        _ deadline: ContinuousClock.Instant
-    ) async throws(KubernetesError) {
-        let error = failure.error
-        switch state.next(after: failure) {
-        case .giveUp:
-            throw error
-        case .renewAccess(let complaint):
-            self.access.discard(failure.access, because: complaint)
-        case .pause(let delay):
+    /// Calls `attempt` as often as it takes and is allowed.
+    func retry<Output: Sendable>(
+        until deadline: ContinuousClock.Instant,
+        _ attempt: () async -> Result<Output, AttemptFailure<KubernetesError, AccessRemedy>>
+    ) async throws(KubernetesError) -> Output {
+        try await RetryLoop(self.retries, until: deadline).run { _ in
+            await attempt()
+        } remedy: { remedy in
+            self.access.discard(remedy.access, because: remedy.complaint)
+        } mayRetry: { error in
             self.logger.debug(
                 "request to Kubernetes is repeated",
                 metadata: ["error.description": "\(error)"]
             )
-            try await self.pause(delay, before: deadline, orThrow: error)
-        }
-    }
-
-    /// Never sleeps past the deadline: throws at once what the caller would have to hear then.
-    private func pause(
-        _ delay: Duration,
-        before deadline: ContinuousClock.Instant,
-        orThrow error: KubernetesError
-    ) async throws(KubernetesError) {
-        guard delay < deadline.remaining else {
-            var error = error
-            error.retryAfter = max(delay, error.retryAfter ?? .zero)
-            throw error
-        }
-        let operation = error.operation
-        do {
-            try await self.retries.pause(delay)
-        } catch {
-            throw KubernetesError.cancelled(operation)
+            return true
         }
     }
 }

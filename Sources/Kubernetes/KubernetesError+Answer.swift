@@ -6,14 +6,26 @@ extension KubernetesError {
     init(_ response: HTTPResponse, operation: String) {
         let status = try? JSONDecoder().decode(Status.self, from: Data(response.body))
         let answer = status.flatMap { $0.kind == "Status" ? $0 : nil }
-        let asked = response.headers["Retry-After"].flatMap { Int($0) } ?? answer?.details?.retryAfterSeconds
+        let asked =
+            response.headers["Retry-After"].flatMap { RequestedPause(header: $0) }
+            ?? answer?.details?.retryAfterSeconds.map { RequestedPause(seconds: $0) }
         self.init(
             code: Code(reason: answer?.reason, status: response.status, isOfServer: answer != nil),
             operation: operation,
-            message: answer?.message ?? "status \(response.status)",
+            message: answer?.message?.withoutQueries ?? "status \(response.status)",
             reason: answer?.reason,
             status: response.status,
-            retryAfter: asked.map { .seconds(Swift.max(0, $0)) }
+            retryAfter: asked?.duration
+        )
+    }
+
+    /// What a server says that had agreed to run a command and then could not.
+    init(_ status: Status, operation: String) {
+        self.init(
+            code: Code(reason: status.reason, status: status.code ?? 0, isOfServer: true),
+            operation: operation,
+            message: status.message?.withoutQueries ?? "the command could not be run",
+            reason: status.reason
         )
     }
 
@@ -64,3 +76,13 @@ private let codes: [String: KubernetesError.Code] = [
     "ServerTimeout": .transient, "Timeout": .transient, "InternalError": .transient,
     "ServiceUnavailable": .transient, "StoreReadError": .transient,
 ]
+
+extension String {
+    /// The sentence without what follows the question mark of a URL, and no longer than a reason should be.
+    ///
+    /// A server that cannot reach a kubelet quotes its whole request, in which every word of the command stands.
+    fileprivate var withoutQueries: String {
+        let short = self.replacing(/(https?:\/\/[^\s"?]*)\?[^\s"]*/) { "\($0.output.1)?…" }
+        return short.count > 500 ? "\(short.prefix(500))…" : short
+    }
+}

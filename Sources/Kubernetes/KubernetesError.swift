@@ -61,13 +61,16 @@ package struct KubernetesError: Error, Sendable {
         self.underlying = underlying
     }
 
-    /// Whether the same job may well succeed later without anybody changing anything.
+    /// Whether the same job may well succeed later without anybody changing the job.
     package var isRetryable: Bool {
         switch self.code {
         case .throttled, .transient, .credentials, .conflict, .expired, .unknownOutcome, .malformedResponse,
             .deadlineExceeded:
             true
-        case .accessDenied, .notFound, .invalid, .cancelled, .configuration, .other: false
+        // A server that has just started refuses everybody until it knows the roles, and a mistake in a binding
+        // is soon mended: neither must cost the jobs of those minutes.
+        case .accessDenied: true
+        case .notFound, .invalid, .cancelled, .configuration, .other: false
         }
     }
 }

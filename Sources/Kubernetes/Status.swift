@@ -12,7 +12,8 @@ struct Status: Decodable, Sendable {
         let message: String?
     }
 
-    let kind: String
+    /// Absent in the status of a command, which is written without its type.
+    let kind: String?
     /// `Success` or `Failure`.
     let status: String?
     /// A word from a closed set, such as `NotFound`.

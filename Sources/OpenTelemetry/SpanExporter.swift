@@ -1,3 +1,4 @@
+import Calls
 import FoundationEssentials
 package import HTTP
 package import Logging
@@ -17,8 +18,10 @@ package struct SpanExporter: Service {
     private static let delay: Duration = .seconds(1)
     /// How long the last ones may take when the program ends.
     private static let farewell: Duration = .seconds(3)
-    private static let retryable = [429, 502, 503, 504]
-    private static let mostTries = 4
+    private static let mostAttempts = 4
+    private static let retries = RetryPolicy(
+        transient: Backoff(base: .milliseconds(300), cap: .seconds(5), jitter: 1.0 / 3...1)
+    )
 
     /// - Parameters:
     ///   - version: Of this program.
@@ -70,7 +73,7 @@ package struct SpanExporter: Service {
 
     /// Repeats what the collector has no time for; returns what it did not take of a request that it took.
     private func send(_ spans: [SpanRecord], before deadline: ContinuousClock.Instant) async throws
-        -> (count: Int, reason: String)?
+        -> OTLP.Answer.Rejection?
     {
         var request = HTTPRequest(
             .post,
@@ -81,25 +84,29 @@ package struct SpanExporter: Service {
             maximumResponseBytes: 1 << 20
         )
         request.tls = self.settings.tls
-        var tries = 0
-        while true {
-            tries += 1
-            let response = try await self.http.send(
-                request,
-                within: ContinuousClock.now.duration(to: deadline)
-            )
-            if (200..<300).contains(response.status) { return OTLP.Answer(response.body)?.rejection }
-            let pause = Duration.milliseconds(Int.random(in: 50...150) << tries)
-            guard Self.retryable.contains(response.status), tries < Self.mostTries,
-                ContinuousClock.now + pause < deadline
-            else { throw Refused(status: response.status) }
-            try await Task.sleep(for: pause)
+        return try await RetryLoop(Self.retries, until: deadline).run { [request] _ in
+            await self.attempt(request, before: deadline)
         }
     }
 
-    private struct Refused: Error, CustomStringConvertible {
-        let status: Int
-        var description: String { "the collector answered with status \(self.status)" }
+    private func attempt(
+        _ request: HTTPRequest,
+        before deadline: ContinuousClock.Instant
+    ) async -> Result<OTLP.Answer.Rejection?, AttemptFailure<ExportError, Never>> {
+        let response: HTTPResponse
+        do {
+            response = try await self.http.send(
+                request,
+                within: ContinuousClock.now.duration(to: deadline)
+            )
+        } catch {
+            return .failure(AttemptFailure(ExportError(error), mostAttempts: Self.mostAttempts))
+        }
+        guard (200..<300).contains(response.status) else {
+            let error = ExportError(status: response.status)
+            return .failure(AttemptFailure(error, mostAttempts: Self.mostAttempts))
+        }
+        return .success(OTLP.Answer(response.body)?.rejection)
     }
 
     private func complain(_ count: Int, _ reason: String) {

@@ -16,8 +16,9 @@ package struct PostgresConfiguration: Sendable {
     package var connectDeadline = Duration.seconds(10)
     /// How long a call may take that says nothing else, including the wait for a connection.
     package var callDeadline = Duration.seconds(30)
-    /// How long the server works on one statement before it gives up by itself.
-    package var statementTimeout = Duration.seconds(60)
+    /// How long the server works on one statement before it gives up by itself; where calls have less time than that,
+    /// it is a little less than they have, so that nothing goes on with its locks for nobody.
+    package var statementTimeout = Duration.seconds(25)
     /// How long the server lets a transaction sit idle before it ends the connection.
     package var idleInTransactionTimeout = Duration.seconds(60)
     /// How long a statement waits for a lock.

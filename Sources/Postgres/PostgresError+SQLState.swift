@@ -22,7 +22,7 @@ extension PostgresError.Code {
         case "22": self = .invalidValue
         case "23": self = .constraintViolation
         case "28", "3D": self = .connectionFailed
-        case "42": self = .syntaxOrAccess
+        case "3F", "42": self = .syntaxOrAccess
         case "53", "58": self = .outOfResources
         case "57": self = .serverUnavailable
         default: self = .other

@@ -63,6 +63,9 @@ package struct PostgresError: Error, Sendable {
     package let constraint: String?
     /// The name of the table concerned.
     package let table: String?
+    /// Which of the statements that the caller sent together the server refused, counted from 0; nil if it was none of
+    /// them, such as a commit, or if that is not known.
+    package let statement: Int?
     /// The failure behind this one.
     package let underlying: (any Error)?
 
@@ -73,6 +76,7 @@ package struct PostgresError: Error, Sendable {
         sqlState: String? = nil,
         constraint: String? = nil,
         table: String? = nil,
+        statement: Int? = nil,
         underlying: (any Error)? = nil,
     ) {
         self.code = code
@@ -81,11 +85,12 @@ package struct PostgresError: Error, Sendable {
         self.sqlState = sqlState
         self.constraint = constraint
         self.table = table
+        self.statement = statement
         self.underlying = underlying
     }
 
-    /// The same failure under another code.
-    func recoded(_ code: Code) -> PostgresError {
+    /// The same failure under another code, and of the caller's statement with this number.
+    func with(_ code: Code, statement: Int?) -> PostgresError {
         PostgresError(
             code,
             operation: self.operation,
@@ -93,6 +98,7 @@ package struct PostgresError: Error, Sendable {
             sqlState: self.sqlState,
             constraint: self.constraint,
             table: self.table,
+            statement: statement,
             underlying: self.underlying
         )
     }
@@ -114,6 +120,10 @@ package struct PostgresError: Error, Sendable {
         default: false
         }
     }
+
+    /// Whether tables, functions or the role's rights are not what the statement needs, whatever its values: somebody
+    /// has to change that before the same statement can succeed.
+    package var isAboutSchema: Bool { self.code == .syntaxOrAccess && self.sqlState != nil }
 
     /// Whether a connection that has reported this must not be used again.
     var endsConnection: Bool {

@@ -1,6 +1,8 @@
 import AWS
 import FoundationEssentials
 import Jobs
+import Kubernetes
+import Platform
 import Postgres
 
 /// `reservation.create-target-group`: the route from a host name to the pod that serves Jupyter.
@@ -12,24 +14,50 @@ struct CreateTargetGroup: JobHandler {
 
     let database: PostgresPool
     let loadBalancing: ELBv2Client
+    let kubernetes: KubernetesClient?
     let settings: RouteSettings?
+    /// Host names that no reservation is routed under unless it has them by `reservation.map-dns`.
+    let reservedNames: Set<String>
 
-    struct Payload: Decodable, Sendable {
+    init(_ services: ReservationServices) {
+        self.database = services.database
+        self.loadBalancing = services.loadBalancing
+        self.kubernetes = services.kubernetes
+        self.settings = services.routes
+        self.reservedNames = services.dns?.reservedNames ?? HostName.reserved
+    }
+
+    struct Payload: JobPayload {
         let reservation: ReservationID
         let host: HostName
         let pod: PodName
         let target: LoadBalancerTarget
         let expiry: Date
 
-        init(from decoder: any Decoder) throws {
-            let (reservation, host, pod, instance, port, expiry) = try PayloadFields(decoder).read(
-                PayloadField<ReservationID>.required("reservation_id"),
-                PayloadField<HostName>.required("domain_name"),
-                PayloadField<PodName>.required("pod_name"),
-                PayloadField<InstanceID>.required("instance_id"),
-                PayloadField<Port>.required("jupyter_port"),
-                PayloadField<Moment>.required("expires_at")
-            )
+        static let shape = PayloadShape(
+            Self.init,
+            .reservation,
+            .required("domain_name", "The short host name: one DNS label in front of the platform's domain."),
+            .required("pod_name", "The reservation's pod, which serves Jupyter; becomes the tag PodName."),
+            .required(
+                "instance_id",
+                "The EC2 instance of the node that the pod runs on; compared with the pod's node."
+            ),
+            .required(
+                "jupyter_port",
+                "Port of the node that leads to Jupyter: one that Kubernetes gives to services."
+            ),
+            .required("expires_at", "When the reservation ends, RFC 3339 with an offset.")
+        )
+
+        private init(
+            _ reservation: ReservationID,
+            _ host: HostName,
+            _ pod: PodName,
+            _ instance: InstanceID,
+            _ port: NodePort,
+            _ expiry: Moment
+        ) {
             self.reservation = reservation
             self.host = host
             self.pod = pod
@@ -38,21 +66,43 @@ struct CreateTargetGroup: JobHandler {
         }
     }
 
-    private struct Routed: Encodable, Sendable {
-        let reservation_id: String
-        let target_group_arn: String
-        let rule_arn: String
-        let domain_name: String
+    struct Event: EventData {
+        let reservation: ReservationID
+        let targetGroup: ResourceARN
+        let rule: ResourceARN
+        let host: HostName
+
+        static let shape = EventShape<Event>(
+            .reservation { $0.reservation.description },
+            .field(
+                "target_group_arn",
+                "The target group.",
+                as: .arn(of: "targetgroup")
+            ) { $0.targetGroup.rawValue },
+            .field("rule_arn", "The listener's rule.", as: .arn(of: "listener-rule")) { $0.rule.rawValue },
+            .field(
+                "domain_name",
+                "The short host name: one DNS label in front of the platform's domain.",
+                as: HostName.schema
+            ) { $0.host.description }
+        )
     }
 
-    func exclusiveKey(for payload: Payload) -> String? { "reservation:\(payload.reservation)" }
+    func exclusiveKey(for payload: Payload) -> ExclusiveKey? { .reservation(payload.reservation) }
 
-    func act(on job: Job<Payload>) async throws -> Fate {
-        guard let settings = self.settings else { return .rejected(.routesNotSetUp) }
+    func act(on job: Job<Payload>) async throws -> Outcome {
+        guard let settings = self.settings else { return .leftToOthers(.routesNotSetUp) }
         let payload = job.payload
-        if case .failure(let refusal) = try await Reservation.findLive(payload.reservation, in: self.database)
-        {
-            return .rejected(refusal.reason)
+        let reservation: Reservation
+        switch try await Reservation.findLive(payload.reservation, in: self.database) {
+        case .failure(let refusal): return .rejected(refusal.reason)
+        case .success(let found): reservation = found
+        }
+        let ownership = RouteOwnership(kubernetes: self.kubernetes, deadline: job.context.deadline)
+        if let objection = try await ownership.objection(to: payload, of: reservation) { return objection }
+        if self.reservedNames.contains(payload.host.description), try await !self.isMapped(payload) {
+            let message = "the host name \(payload.host) is kept for the platform"
+            return .rejected(Reason("reserved-host-name", message))
         }
         let owner = try await self.claim(payload)
         guard owner == payload.reservation.description else {
@@ -74,6 +124,12 @@ struct CreateTargetGroup: JobHandler {
 }
 
 extension CreateTargetGroup {
+    /// Whether the reservation has been given the host name.
+    private func isMapped(_ payload: Payload) async throws -> Bool {
+        let claims = HostNameClaims(database: self.database)
+        return try await claims.names(of: payload.reservation).contains(payload.host)
+    }
+
     /// Writes the row, unless the host name is another reservation's; whose it is.
     private func claim(_ payload: Payload) async throws -> String {
         let row = try await self.database.run(
@@ -104,7 +160,7 @@ extension CreateTargetGroup {
     }
 
     /// The reservation goes on without Jupyter's address, and says why.
-    private func rejected(_ payload: Payload, _ error: AWSError) -> Fate {
+    private func rejected(_ payload: Payload, _ error: AWSError) -> Outcome {
         let code = error.awsCode ?? error.code.rawValue
         let message = "the load balancer has reached a limit, so Jupyter has no address: \(error.message)"
         let update: SQL = """
@@ -123,13 +179,48 @@ extension CreateTargetGroup {
             """
         return Success(
             subject: EventSubject("reservation", payload.reservation.description),
-            data: Routed(
-                reservation_id: payload.reservation.description,
-                target_group_arn: group.rawValue,
-                rule_arn: rule.rawValue,
-                domain_name: payload.host.description
+            data: Event(
+                reservation: payload.reservation,
+                targetGroup: group,
+                rule: rule,
+                host: payload.host
             ),
             writes: [Write(update, affecting: 1)]
         )
     }
+}
+
+extension CreateTargetGroup {
+    static let documentation = KindDocumentation(
+        "Route a host name to a pod",
+        summary: "routes a reservation's host name to its pod",
+        """
+        Makes the load balancer's target group, registers the instance and adds the rule that routes the \
+        host name to it.
+        """,
+        examples: [
+            [
+                "reservation_id": "6f1c2f0e-9d4e-4a7b-8d0e-2f6f3f5f8a11",
+                "domain_name": "alice-training",
+                "pod_name": "gpu-dev-6f1c2f0e",
+                "instance_id": "i-0a1b2c3d4e5f60718",
+                "jupyter_port": 30888,
+                "expires_at": "2026-05-01T12:00:00Z",
+            ]
+        ],
+        event: .init(
+            "A host name is routed to a pod",
+            "The data of reservation.create-target-group.completed.",
+            examples: [
+                [
+                    "reservation_id": "6f1c2f0e-9d4e-4a7b-8d0e-2f6f3f5f8a11",
+                    "target_group_arn":
+                        "arn:aws:elasticloadbalancing:us-east-2:123456789012:targetgroup/jupyter-6f1c2f0e/0a1b2c3d4e5f6071",
+                    "rule_arn":
+                        "arn:aws:elasticloadbalancing:us-east-2:123456789012:listener-rule/app/jupyter/0a1b2c3d4e5f6071/1a2b3c4d5e6f7081/2a3b4c5d6e7f8091",
+                    "domain_name": "alice-training",
+                ]
+            ]
+        )
+    )
 }

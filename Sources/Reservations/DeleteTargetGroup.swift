@@ -1,5 +1,6 @@
 import AWS
 import Jobs
+import Platform
 import Postgres
 
 /// `reservation.delete-target-group`: the route to a reservation's pod is gone.
@@ -14,17 +15,32 @@ struct DeleteTargetGroup: JobHandler {
 
     typealias Payload = RemovalPayload
 
-    private struct Deleted: Encodable, Sendable {
-        let reservation_id: String
-        let rule_arn: Nullable<String>
-        let target_group_arn: Nullable<String>
-        let dry_run: Bool
+    struct Event: EventData {
+        let reservation: ReservationID
+        let rule: ResourceARN?
+        let targetGroup: ResourceARN?
+        let isDryRun: Bool
+
+        static let shape = EventShape<Event>(
+            .reservation { $0.reservation.description },
+            .nullable(
+                "rule_arn",
+                "The rule that was deleted; null if there was none.",
+                as: .arn
+            ) { $0.rule?.rawValue },
+            .nullable(
+                "target_group_arn",
+                "The target group that was deleted; null if there was none.",
+                as: .arn
+            ) { $0.targetGroup?.rawValue },
+            .dryRun { $0.isDryRun }
+        )
     }
 
-    func exclusiveKey(for payload: Payload) -> String? { "reservation:\(payload.reservation)" }
+    func exclusiveKey(for payload: Payload) -> ExclusiveKey? { .reservation(payload.reservation) }
 
-    func act(on job: Job<Payload>) async throws -> Fate {
-        guard let settings = self.settings else { return .rejected(.routesNotSetUp) }
+    func act(on job: Job<Payload>) async throws -> Outcome {
+        guard let settings = self.settings else { return .leftToOthers(.routesNotSetUp) }
         let isDryRun = job.isDryRun
         let removal = RouteRemoval(
             database: self.database,
@@ -39,11 +55,11 @@ struct DeleteTargetGroup: JobHandler {
             return .success(
                 Success(
                     subject: EventSubject("reservation", job.payload.reservation.description),
-                    data: Deleted(
-                        reservation_id: job.payload.reservation.description,
-                        rule_arn: Nullable(removed.rule?.rawValue),
-                        target_group_arn: Nullable(removed.group?.rawValue),
-                        dry_run: isDryRun
+                    data: Event(
+                        reservation: job.payload.reservation,
+                        rule: removed.rule,
+                        targetGroup: removed.group,
+                        isDryRun: isDryRun
                     ),
                     writes: removed.writes
                 )
@@ -56,4 +72,29 @@ extension Reason {
     static func targetGroupInUse(_ group: ResourceARN) -> Reason {
         Reason("ResourceInUse", "the load balancer has not let go of target group \(group) yet")
     }
+}
+
+extension DeleteTargetGroup {
+    static let documentation = KindDocumentation(
+        "Remove a reservation's route",
+        summary: "removes a reservation's route",
+        "Deletes the reservation's listener rule and target group, and then their row.",
+        examples: [
+            ["reservation_id": "6f1c2f0e-9d4e-4a7b-8d0e-2f6f3f5f8a11"]
+        ],
+        event: .init(
+            "A route is gone",
+            "The data of reservation.delete-target-group.completed.",
+            examples: [
+                [
+                    "reservation_id": "6f1c2f0e-9d4e-4a7b-8d0e-2f6f3f5f8a11",
+                    "rule_arn":
+                        "arn:aws:elasticloadbalancing:us-east-2:123456789012:listener-rule/app/jupyter/50dc6c495c0c9188/f2f7dc8efc522ab2/9683b2d02a6cabee",
+                    "target_group_arn":
+                        "arn:aws:elasticloadbalancing:us-east-2:123456789012:targetgroup/jupyter-6f1c2f0e/6d0ecf831eec9f09",
+                    "dry_run": false,
+                ]
+            ]
+        )
+    )
 }

@@ -3,9 +3,18 @@ package import Jobs
 package import Kubernetes
 package import Postgres
 
-extension KindTable {
-    /// Adds what can be done for reservations; without settings a kind is rejected with a reason that says so.
-    package mutating func registerReservationKinds(
+/// What the handlers of reservations work with; without settings a kind is left to other replicas.
+package struct ReservationServices: Sendable {
+    let database: PostgresPool
+    let route53: Route53Client
+    let loadBalancing: ELBv2Client
+    let s3: S3Client
+    let kubernetes: KubernetesClient?
+    let contentsBucket: String?
+    let dns: DNSSettings?
+    let routes: RouteSettings?
+
+    package init(
         database: PostgresPool,
         route53: Route53Client,
         loadBalancing: ELBv2Client,
@@ -15,28 +24,37 @@ extension KindTable {
         dns: DNSSettings?,
         routes: RouteSettings?,
     ) {
-        self.register(MapDNS(database: database, route53: route53, settings: dns))
-        self.register(UnmapDNS(database: database, route53: route53, settings: dns))
-        self.register(CreateTargetGroup(database: database, loadBalancing: loadBalancing, settings: routes))
-        self.register(DeleteTargetGroup(database: database, loadBalancing: loadBalancing, settings: routes))
-        self.register(
-            TearDown(
-                database: database,
-                route53: route53,
-                loadBalancing: loadBalancing,
-                kubernetes: kubernetes,
-                contents: contentsBucket.map { ContentsStore(s3: s3, bucket: $0) },
-                dns: dns,
-                routes: routes
-            )
-        )
-        self.register(
-            Sweep(
-                database: database,
-                loadBalancing: loadBalancing,
-                kubernetes: kubernetes,
-                routes: routes
-            )
-        )
+        self.database = database
+        self.route53 = route53
+        self.loadBalancing = loadBalancing
+        self.s3 = s3
+        self.kubernetes = kubernetes
+        self.contentsBucket = contentsBucket
+        self.dns = dns
+        self.routes = routes
+    }
+}
+
+extension KindEntry<ReservationServices> {
+    /// The kinds of the family `reservation`.
+    package static var reservations: [KindEntry] {
+        [
+            .init { MapDNS(database: $0.database, route53: $0.route53, settings: $0.dns) },
+            .init { UnmapDNS(database: $0.database, route53: $0.route53, settings: $0.dns) },
+            .init { CreateTargetGroup($0) },
+            .init {
+                DeleteTargetGroup(database: $0.database, loadBalancing: $0.loadBalancing, settings: $0.routes)
+            },
+            .init { TearDown($0) },
+            .init { Sweep($0) },
+        ]
+    }
+}
+
+extension KindTable {
+    /// Adds the kinds of the family `reservation`.
+    package mutating func register(_ services: ReservationServices) {
+        SweepClass.beginCounting()
+        for entry in KindEntry.reservations { entry.register(in: &self, with: services) }
     }
 }

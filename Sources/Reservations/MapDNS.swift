@@ -1,6 +1,7 @@
 import AWS
 import FoundationEssentials
 import Jobs
+import Platform
 import Postgres
 
 /// `reservation.map-dns`: a host name for a reservation, and the records that lead to it.
@@ -14,40 +15,69 @@ struct MapDNS: JobHandler {
     let route53: Route53Client
     let settings: DNSSettings?
 
-    struct Payload: Decodable, Sendable {
+    struct Payload: JobPayload {
         let reservation: ReservationID
         let preferredName: PreferredName?
         let target: HostNameClaims.Target
 
-        init(from decoder: any Decoder) throws {
-            let (reservation, preferredName, address, port, expiry) = try PayloadFields(decoder).read(
-                PayloadField<ReservationID>.required("reservation_id"),
-                PayloadField<PreferredName?>.optional("preferred_name"),
-                PayloadField<NodeAddress>.required("node_ip"),
-                PayloadField<Port>.required("node_port"),
-                PayloadField<Moment>.required("expires_at")
-            )
+        static let shape = PayloadShape(
+            Self.init,
+            .reservation,
+            .optional(
+                "preferred_name",
+                """
+                The wish for a name, in any spelling; it is made a DNS label, and another one where it is \
+                taken or reserved. A random one when left out.
+                """
+            ),
+            .required("node_ip", "Address of the node that the name leads to, IPv4 or IPv6."),
+            .required("node_port", "Port of the node that SSH connections go to."),
+            .required("expires_at", "When the reservation ends, RFC 3339 with an offset.")
+        )
+
+        private init(
+            _ reservation: ReservationID,
+            _ preferredName: PreferredName?,
+            _ address: NodeAddress,
+            _ port: Port,
+            _ expiry: Moment
+        ) {
             self.reservation = reservation
             self.preferredName = preferredName
-            self.target = HostNameClaims.Target(
-                address: address.description,
-                port: port.number,
-                expiry: expiry.date
-            )
+            self.target = .init(address: address.description, port: port.number, expiry: expiry.date)
         }
     }
 
-    private struct Mapped: Encodable, Sendable {
-        let reservation_id: String
-        let domain_name: String
+    struct Event: EventData {
+        let reservation: ReservationID
+        let name: HostName
         let fqdn: String
-        let expires_at: String
+        let expiry: Date
+
+        static let shape = EventShape<Event>(
+            .reservation { $0.reservation.description },
+            .field(
+                "domain_name",
+                "The short host name: one DNS label in front of the platform's domain.",
+                as: HostName.schema
+            ) { $0.name.description },
+            .field(
+                "fqdn",
+                "The full host name, without a dot at its end.",
+                as: .text(atMost: 253, pattern: #"^[a-z0-9-]+(\.[a-z0-9-]+)+$"#)
+            ) { $0.fqdn },
+            .field(
+                "expires_at",
+                "Until when the name is the reservation's.",
+                as: Moment.schema
+            ) { $0.expiry.rfc3339 }
+        )
     }
 
-    func exclusiveKey(for payload: Payload) -> String? { "reservation:\(payload.reservation)" }
+    func exclusiveKey(for payload: Payload) -> ExclusiveKey? { .reservation(payload.reservation) }
 
-    func act(on job: Job<Payload>) async throws -> Fate {
-        guard let settings = self.settings else { return .rejected(.hostNamesNotSetUp) }
+    func act(on job: Job<Payload>) async throws -> Outcome {
+        guard let settings = self.settings else { return .leftToOthers(.hostNamesNotSetUp) }
         let payload = job.payload
         if case .failure(let refusal) = try await Reservation.findLive(payload.reservation, in: self.database)
         {
@@ -89,15 +119,53 @@ extension MapDNS {
         let claims = HostNameClaims(database: self.database)
         return Success(
             subject: EventSubject("reservation", payload.reservation.description),
-            data: Mapped(
-                reservation_id: payload.reservation.description,
-                domain_name: name.description,
+            data: Event(
+                reservation: payload.reservation,
+                name: name,
                 fqdn: qualified,
-                expires_at: payload.target.expiry.rfc3339
+                expiry: payload.target.expiry
             ),
             writes: [
                 claims.update(name, of: payload.reservation, payload.target), Write(update, affecting: 1),
             ]
         )
     }
+}
+
+extension MapDNS {
+    static let documentation = KindDocumentation(
+        "Give a reservation its host name",
+        summary: "gives a reservation its host name and DNS records",
+        """
+        Claims a host name, makes its DNS records and its row in domain_mappings. A reservation that has \
+        a name keeps it and gets address, port and expiry brought up to date.
+        """,
+        examples: [
+            [
+                "reservation_id": "6f1c2f0e-9d4e-4a7b-8d0e-2f6f3f5f8a11",
+                "preferred_name": "Alice's training",
+                "node_ip": "10.0.1.17",
+                "node_port": 30022,
+                "expires_at": "2026-05-01T12:00:00Z",
+            ],
+            [
+                "reservation_id": "6f1c2f0e-9d4e-4a7b-8d0e-2f6f3f5f8a11",
+                "node_ip": "fd00::17",
+                "node_port": 30022,
+                "expires_at": "2026-05-01T14:00:00.5+02:00",
+            ],
+        ],
+        event: .init(
+            "A reservation has its host name",
+            "The data of reservation.map-dns.completed.",
+            examples: [
+                [
+                    "reservation_id": "6f1c2f0e-9d4e-4a7b-8d0e-2f6f3f5f8a11",
+                    "domain_name": "alice-training",
+                    "fqdn": "alice-training.devservers.example",
+                    "expires_at": "2026-05-01T12:00:00Z",
+                ]
+            ]
+        )
+    )
 }

@@ -1,16 +1,10 @@
 import Jobs
+import Platform
 
-/// The payload of jobs that take something of a reservation away.
-struct RemovalPayload: Decodable, DryRunPayload {
+/// The payload of jobs that remove something of a reservation.
+struct RemovalPayload: DryRunPayload {
     let reservation: ReservationID
     let isDryRun: Bool
 
-    init(from decoder: any Decoder) throws {
-        let (reservation, isDryRun) = try PayloadFields(decoder).read(
-            PayloadField<ReservationID>.required("reservation_id"),
-            PayloadField<Switch?>.optional("dry_run")
-        )
-        self.reservation = reservation
-        self.isDryRun = isDryRun?.isOn ?? false
-    }
+    static let shape = PayloadShape(Self.init, .reservation, .dryRun)
 }

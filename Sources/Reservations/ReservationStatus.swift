@@ -20,10 +20,6 @@ extension [ReservationStatus] {
 enum ReservationEnd: String, Sendable, CaseIterable, PayloadValue {
     case cancelled, failed, expired
 
-    static let requirement = "cancelled, failed or expired"
-
-    init?(wire: String) { self.init(rawValue: wire) }
-
     var status: ReservationStatus {
         switch self {
         case .cancelled: .cancelled

@@ -3,6 +3,7 @@ import FoundationEssentials
 import Jobs
 import Kubernetes
 import Logging
+import Platform
 import Postgres
 
 /// `reservation.tear-down`: ends a reservation and removes what it had.
@@ -21,48 +22,85 @@ struct TearDown: JobHandler {
     let dns: DNSSettings?
     let routes: RouteSettings?
 
-    struct Payload: Decodable, DryRunPayload {
+    init(_ services: ReservationServices) {
+        self.database = services.database
+        self.route53 = services.route53
+        self.loadBalancing = services.loadBalancing
+        self.kubernetes = services.kubernetes
+        self.contents = services.contentsBucket.map { ContentsStore(s3: services.s3, bucket: $0) }
+        self.dns = services.dns
+        self.routes = services.routes
+    }
+
+    struct Payload: DryRunPayload {
         let reservation: ReservationID
         let end: ReservationEnd
         let user: UserID?
         let reason: EndReason?
         let isDryRun: Bool
 
-        init(from decoder: any Decoder) throws {
-            let (reservation, end, user, reason, isDryRun) = try PayloadFields(decoder).read(
-                PayloadField<ReservationID>.required("reservation_id"),
-                PayloadField<ReservationEnd>.required("status"),
-                PayloadField<UserID?>.optional("user_id"),
-                PayloadField<EndReason?>.optional("reason"),
-                PayloadField<Switch?>.optional("dry_run")
-            )
-            self.reservation = reservation
-            self.end = end
-            self.user = user
-            self.reason = reason
-            self.isDryRun = isDryRun?.isOn ?? false
-        }
+        static let shape = PayloadShape(
+            Self.init,
+            .reservation,
+            .required("status", "The end state."),
+            .optional("user_id", "Whose reservation it must be, where a user asks."),
+            .optional("reason", "Why, for people; becomes failure_reason when the state is failed."),
+            .dryRun
+        )
     }
 
-    private struct Ended: Encodable, Sendable {
-        let reservation_id: String
-        let status: String
-        let domain_name: Nullable<String>
-        let target_group_arn: Nullable<String>
-        let pod_name: Nullable<String>
-        let content_s3_uri: Nullable<String>
-        let release_job_id: Nullable<String>
-        let dry_run: Bool
+    struct Event: EventData {
+        let reservation: ReservationID
+        let status: ReservationStatus
+        let name: String?
+        let targetGroup: ResourceARN?
+        let pod: String?
+        let content: String?
+        let release: UUID?
+        let isDryRun: Bool
+
+        static let shape = EventShape<Event>(
+            .reservation { $0.reservation.description },
+            .field(
+                "status",
+                "The state that the reservation is in.",
+                as: ReservationEnd.schema
+            ) { $0.status.rawValue },
+            .nullable("domain_name", "The host name that is free now; null if it had none.") { $0.name },
+            .nullable(
+                "target_group_arn",
+                "The target group that is gone; null if it had none.",
+                as: .arn
+            ) { $0.targetGroup?.rawValue },
+            .nullable("pod_name", "The pod that is gone; null if it had none.", as: PodName.schema) {
+                $0.pod
+            },
+            .nullable(
+                "content_s3_uri",
+                "Where the listing of the disk's files lies.",
+                as: ContentURI.schema
+            ) { $0.content },
+            .nullable(
+                "release_job_id",
+                "The disk.release that frees its disk; null if it holds none.",
+                as: .text(format: "uuid")
+            ) { $0.release?.uuidString.lowercased() },
+            .dryRun { $0.isDryRun }
+        )
     }
 
-    func exclusiveKey(for payload: Payload) -> String? { "reservation:\(payload.reservation)" }
+    func exclusiveKey(for payload: Payload) -> ExclusiveKey? { .reservation(payload.reservation) }
 
-    func act(on job: Job<Payload>) async throws -> Fate {
+    func act(on job: Job<Payload>) async throws -> Outcome {
         let payload = job.payload
         guard let found = try await Reservation.find(payload.reservation, in: self.database) else {
             return .rejected(Refusal.unknownReservation(payload.reservation).reason)
         }
         if let refusal = self.refusal(found, payload) { return .rejected(refusal) }
+        if self.kubernetes == nil, found.hasPod {
+            let message = "the reservation has a pod, and there is no way to Kubernetes here"
+            return .leftToOthers(Reason("not-configured", message))
+        }
         if job.isDryRun { return try await self.rehearse(found, job) }
         guard
             let reservation = try await found.ended(
@@ -86,10 +124,6 @@ extension TearDown {
     private func refusal(_ reservation: Reservation, _ payload: Payload) -> Reason? {
         if let user = payload.user, user.description != reservation.user {
             return Reason("foreign-reservation", "reservation \(reservation.id) is not \(user)'s")
-        }
-        if self.kubernetes == nil, reservation.hasPod {
-            let message = "the reservation has a pod, and there is no way to Kubernetes here"
-            return Reason("not-configured", message)
         }
         return nil
     }
@@ -117,7 +151,12 @@ extension TearDown {
                 context: job.context.halved
             ),
             pods: self.kubernetes.map {
-                PodRemoval(kubernetes: $0, reservation: reservation, context: job.context)
+                PodRemoval(
+                    kubernetes: $0,
+                    reservation: reservation,
+                    database: self.database,
+                    context: job.context
+                )
             },
             listing: listing
         )
@@ -174,7 +213,7 @@ extension TearDown {
     }
 
     /// Tells what would be done.
-    private func rehearse(_ reservation: Reservation, _ job: Job<Payload>) async throws -> Fate {
+    private func rehearse(_ reservation: Reservation, _ job: Job<Payload>) async throws -> Outcome {
         let disk = try await HeldDisk.find(reservation.id, in: self.database)
         let remains = self.remains(of: reservation, nil, job, isDryRun: true)
         let (removed, pod) = try await remains.survey()
@@ -192,17 +231,52 @@ extension TearDown {
         _ listing: ContentsListing.Stored?,
         _ job: Job<Payload>,
         isDryRun: Bool = false,
-    ) -> Ended {
+    ) -> Event {
         let release = disk.map { $0.release ?? job.id.derived(for: "release").uuid }
-        return Ended(
-            reservation_id: reservation.id.description,
-            status: status.rawValue,
-            domain_name: Nullable(removed?.names.name?.description),
-            target_group_arn: Nullable(removed?.route.group?.rawValue),
-            pod_name: Nullable(pod),
-            content_s3_uri: Nullable(listing?.uri),
-            release_job_id: Nullable(release?.uuidString.lowercased()),
-            dry_run: isDryRun
+        return Event(
+            reservation: reservation.id,
+            status: status,
+            name: removed?.names.name?.description,
+            targetGroup: removed?.route.group,
+            pod: pod,
+            content: listing?.uri,
+            release: release,
+            isDryRun: isDryRun
         )
     }
+}
+
+extension TearDown {
+    static let documentation = KindDocumentation(
+        "End a reservation",
+        summary:
+            "ends a reservation: host name, route, listing of its disk, services, pod, and a `disk.release`",
+        """
+        Brings the reservation to its end state and removes what it had: host name, route, services, pod. \
+        Its disk is released by a disk.release of its own. Each step that is done already is passed over.
+        """,
+        examples: [
+            [
+                "reservation_id": "6f1c2f0e-9d4e-4a7b-8d0e-2f6f3f5f8a11",
+                "status": "cancelled",
+                "user_id": "alice@example.com",
+            ]
+        ],
+        event: .init(
+            "A reservation has ended",
+            "The data of reservation.tear-down.completed.",
+            examples: [
+                [
+                    "reservation_id": "6f1c2f0e-9d4e-4a7b-8d0e-2f6f3f5f8a11",
+                    "status": "cancelled",
+                    "domain_name": "brave-otter",
+                    "target_group_arn": nil,
+                    "pod_name": "gpu-dev-6f1c2f0e",
+                    "content_s3_uri": nil,
+                    "release_job_id": "0b6e7ab0-1f0e-4b53-8f5d-b0d2b1f0a6b1",
+                    "dry_run": false,
+                ]
+            ]
+        )
+    )
 }

@@ -1,5 +1,6 @@
 import AWS
 import Jobs
+import Platform
 import Postgres
 
 /// `reservation.unmap-dns`: a reservation's host name is free again.
@@ -12,17 +13,27 @@ struct UnmapDNS: JobHandler {
 
     typealias Payload = RemovalPayload
 
-    private struct Unmapped: Encodable, Sendable {
-        let reservation_id: String
-        let domain_name: Nullable<String>
-        let deleted_records: Int
-        let dry_run: Bool
+    struct Event: EventData {
+        let reservation: ReservationID
+        let name: HostName?
+        let records: Int
+        let isDryRun: Bool
+
+        static let shape = EventShape<Event>(
+            .reservation { $0.reservation.description },
+            .nullable(
+                "domain_name",
+                "The name that is free now; null if the reservation had none."
+            ) { $0.name?.description },
+            .field("deleted_records", "Record sets that were deleted.") { $0.records },
+            .dryRun { $0.isDryRun }
+        )
     }
 
-    func exclusiveKey(for payload: Payload) -> String? { "reservation:\(payload.reservation)" }
+    func exclusiveKey(for payload: Payload) -> ExclusiveKey? { .reservation(payload.reservation) }
 
-    func act(on job: Job<Payload>) async throws -> Fate {
-        guard let settings = self.settings else { return .rejected(.hostNamesNotSetUp) }
+    func act(on job: Job<Payload>) async throws -> Outcome {
+        guard let settings = self.settings else { return .leftToOthers(.hostNamesNotSetUp) }
         let isDryRun = job.isDryRun
         let removal = HostNameRemoval(
             claims: HostNameClaims(database: self.database),
@@ -33,14 +44,40 @@ struct UnmapDNS: JobHandler {
         return .success(
             Success(
                 subject: EventSubject("reservation", job.payload.reservation.description),
-                data: Unmapped(
-                    reservation_id: job.payload.reservation.description,
-                    domain_name: Nullable(removed.name?.description),
-                    deleted_records: removed.records,
-                    dry_run: isDryRun
+                data: Event(
+                    reservation: job.payload.reservation,
+                    name: removed.name,
+                    records: removed.records,
+                    isDryRun: isDryRun
                 ),
                 writes: removed.writes
             )
         )
     }
+}
+
+extension UnmapDNS {
+    static let documentation = KindDocumentation(
+        "Take a reservation's host name back",
+        summary: "removes a reservation's host name and DNS records",
+        """
+        Deletes the reservation's records, exactly as they are in the zone, and then its claim to the \
+        name.
+        """,
+        examples: [
+            ["reservation_id": "6f1c2f0e-9d4e-4a7b-8d0e-2f6f3f5f8a11"]
+        ],
+        event: .init(
+            "A host name is free",
+            "The data of reservation.unmap-dns.completed.",
+            examples: [
+                [
+                    "reservation_id": "6f1c2f0e-9d4e-4a7b-8d0e-2f6f3f5f8a11",
+                    "domain_name": "brave-otter",
+                    "deleted_records": 2,
+                    "dry_run": false,
+                ]
+            ]
+        )
+    )
 }

@@ -1,7 +1,7 @@
 import AWS
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct BatchedCallsTests {
+@Suite(.timeLimit(.minutes(5))) struct BatchedCallsTests {
     @Test func `many look-ups at once all come back with their own`() async throws {
         let ec2 = EC2Client(try TestAWS.client())
         let settings = VolumeSettings(availabilityZone: "eu-west-1a", size: 1)

@@ -6,7 +6,7 @@ import Testing
 @testable import AWS
 
 /// Our signatures against those that botocore makes over the same requests.
-@Suite(.timeLimit(.minutes(1))) struct BotocoreTests {
+@Suite(.timeLimit(.minutes(5))) struct BotocoreTests {
     private struct Order: Encodable {
         var kind = "header"
         var service: String

@@ -4,7 +4,7 @@ import HTTPPeers
 import Logging
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct CapacityClientsTests {
+@Suite(.timeLimit(.minutes(5))) struct CapacityClientsTests {
     @Test func `scaling groups are found by tag, with their sizes and machines`() async throws {
         let name = TestAWS.uniqueName()
         let image = try await TestAWS.boto("ec2", "describe_images", ["MaxResults": 5])["Images"]?[0]?[

@@ -5,7 +5,7 @@ import Testing
 
 @testable import AWS
 
-@Suite(.timeLimit(.minutes(1))) struct CredentialCacheTests {
+@Suite(.timeLimit(.minutes(5))) struct CredentialCacheTests {
     /// A clock that the test moves.
     private final class Clock: Sendable {
         let start = Date(timeIntervalSince1970: 1_700_000_000)

@@ -1,3 +1,4 @@
+import Calls
 import Foundation
 import HTTP
 import HTTPPeers
@@ -7,7 +8,7 @@ import Testing
 
 @testable import AWS
 
-@Suite(.timeLimit(.minutes(1))) struct CredentialTests {
+@Suite(.timeLimit(.minutes(5))) struct CredentialTests {
     private static let document = """
         {"Code": "Success", "AccessKeyId": "AKIDDOC", "SecretAccessKey": "secret", "Token": "session",
          "Expiration": "2035-01-02T03:04:05Z"}
@@ -17,7 +18,7 @@ import Testing
         var environment = environment
         environment["AWS_REGION"] = "eu-west-1"
         var configuration = try AWSConfiguration { [environment] in environment[$0] }
-        configuration.retries.pause = { _ in }
+        configuration.retries.sleep = { _ in }
         return CredentialChain(
             configuration: configuration,
             http: TestAWS.http,

@@ -3,7 +3,7 @@ import Foundation
 import HTTPPeers
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct EC2ClientTests {
+@Suite(.timeLimit(.minutes(5))) struct EC2ClientTests {
     private func ec2() throws -> EC2Client { EC2Client(try TestAWS.client()) }
 
     private let settings = VolumeSettings(availabilityZone: "eu-west-1a", size: 10)

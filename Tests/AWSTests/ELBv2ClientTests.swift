@@ -3,7 +3,7 @@ import Foundation
 import HTTPPeers
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct ELBv2ClientTests {
+@Suite(.timeLimit(.minutes(5))) struct ELBv2ClientTests {
     private func elb() throws -> ELBv2Client { ELBv2Client(try TestAWS.client()) }
 
     private func vpc() async throws -> String {

@@ -1,3 +1,4 @@
+import Calls
 import Foundation
 import HTTP
 import HTTPPeers
@@ -23,8 +24,9 @@ final class Faults: Sendable {
             ["AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": "\(peer.url)/prefix/"][$0]
         }
         configuration.now = now
-        configuration.retries.random = { 1 }
-        configuration.retries.pause = { duration in
+        configuration.retries.transient.jitter = 1...1
+        configuration.retries.throttled.jitter = 1...1
+        configuration.retries.sleep = { duration in
             log.add(duration)
             try Task.checkCancellation()
         }

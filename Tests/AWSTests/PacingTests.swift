@@ -72,16 +72,6 @@ import Testing
         #expect(abs(third - 1 / (0.2 * 3)) < 1e-6)
     }
 
-    @Test func `retries stop when most calls fail, and come back with success`() {
-        var budget = RetryBudget()
-        let error = AWSError(code: .transient, operation: "ec2.X", message: "", status: 503)
-        let paid = (1...101).map { _ in budget.pay(for: error) }
-        #expect(paid == Array(repeating: true, count: 100) + [false])
-        for _ in 1...5 { budget.refill(afterRetry: false) }
-        let paidAgain = budget.pay(for: error)
-        #expect(paidAgain)
-    }
-
     @Test func `filters are literal`() {
         var parameters = FormParameters()
         parameters.add([Filter("tag:a", ["x*?\\y", "ü z"])])

@@ -1,10 +1,11 @@
+import Calls
 import Foundation
 import HTTPPeers
 import Testing
 
 @testable import AWS
 
-@Suite(.timeLimit(.minutes(1))) struct RetryTests {
+@Suite(.timeLimit(.minutes(5))) struct RetryTests {
     private func error<Value>(_ body: () async throws -> Value) async throws -> AWSError {
         try #require(await #expect(throws: AWSError.self) { _ = try await body() })
     }
@@ -160,6 +161,16 @@ import Testing
         #expect(try await faults.peer.received().count == 2)
     }
 
+    @Test(arguments: [
+        ("Retry-After", "1000000000"), ("Retry-After", "9300000000000000"),
+        ("x-amz-retry-after", "9300000000000000000"),
+    ])
+    func `a pause that nobody would wait for is cut`(field: String, text: String) async throws {
+        let faults = try await Faults([Faults.ec2Error("Throttling", status: 429, headers: [field: text])])
+        let error = try await self.error { try await EC2Client(faults.client).describeVolumes(matching: []) }
+        #expect(error.retryAfter == .seconds(900))
+    }
+
     @Test func `after the deadline nothing is sent`() async throws {
         let faults = try await Faults([])
         let error = try await self.error {
@@ -222,7 +233,7 @@ import Testing
     }
 
     @Test func `a clock that is right again is believed again`() {
-        var state = RetryState(AWSOperation(.sts, "GetCallerIdentity", .read), RetryPolicy())
+        let operation = AWSOperation(.sts, "GetCallerIdentity", .read)
         let refusal = AWSError(
             code: .credentials,
             operation: "x",
@@ -230,10 +241,11 @@ import Testing
             awsCode: "SignatureDoesNotMatch"
         )
         let stale = ClockReading(skew: .seconds(1), assumed: .seconds(-1200))
-        #expect(state.next(after: refusal, stale) == .correctClock(.seconds(1)))
-        var other = RetryState(AWSOperation(.sts, "GetCallerIdentity", .read), RetryPolicy())
+        #expect(
+            AttemptFailure(refusal, of: operation, clock: stale).remedies == [.correctClock(.seconds(1))]
+        )
         let right = ClockReading(skew: .seconds(-1200), assumed: .seconds(-1201))
-        #expect(other.next(after: refusal, right) == .giveUp)
+        #expect(AttemptFailure(refusal, of: operation, clock: right).remedies.isEmpty)
     }
 
     @Test(arguments: [

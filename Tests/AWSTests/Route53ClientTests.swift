@@ -3,7 +3,7 @@ import Foundation
 import HTTPPeers
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct Route53ClientTests {
+@Suite(.timeLimit(.minutes(5))) struct Route53ClientTests {
     private func dns() throws -> Route53Client { Route53Client(try TestAWS.client()) }
 
     private func zone() async throws -> HostedZoneID {

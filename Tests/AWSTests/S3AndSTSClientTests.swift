@@ -3,7 +3,7 @@ import Foundation
 import HTTPPeers
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct S3AndSTSClientTests {
+@Suite(.timeLimit(.minutes(5))) struct S3AndSTSClientTests {
     @Test(arguments: ["plain.txt", "a b/ü+%2F=&*~/./x", "double//slash/"])
     func `an object with an odd key is written and read`(key: String) async throws {
         let s3 = S3Client(try TestAWS.client())

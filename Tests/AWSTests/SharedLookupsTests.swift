@@ -3,7 +3,7 @@ import Testing
 
 @testable import AWS
 
-@Suite(.timeLimit(.minutes(1))) struct SharedLookupsTests {
+@Suite(.timeLimit(.minutes(5))) struct SharedLookupsTests {
     typealias Lookups = SharedLookups<VolumeID, String>
 
     /// Answers each call when the test says so, and knows what was asked.

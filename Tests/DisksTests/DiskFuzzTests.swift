@@ -1,5 +1,6 @@
 import AWS
 import Fuzzing
+import Platform
 import Testing
 
 @testable import Disks
@@ -18,42 +19,42 @@ import Testing
         let create = try #require(kinds["disk.create"])
         let samples = try Samples.jobs()
         try Fuzzer("disk payloads", samples: samples, words: Self.words).run { bytes in
-            guard (try? checkJobBody(bytes)) != nil else { return }
-            try Self.reading { _ = try create.prepare(bytes) }
+            guard let body = try? JobBody(bytes) else { return }
+            try Self.reading { _ = try create.prepare(body) }
             try Self.reading {
-                let payload = try decodePayload(CreateDisk.Payload.self, from: bytes)
+                let payload = try CreateDisk.Payload.shape.decode(body)
                 try Self.check(payload.user, payload.disk)
                 try hold(1...16384 ~= payload.size.gibibytes, "the size is out of range")
             }
             try Self.reading {
-                let payload = try decodePayload(CreateSnapshot.Payload.self, from: bytes)
+                let payload = try CreateSnapshot.Payload.shape.decode(body)
                 try Self.check(payload.user, payload.disk)
                 if let usage = payload.usage { try Self.check(usage) }
                 if let content = payload.content { try Self.check(content) }
                 if let volume = payload.volume { try Self.check(volume) }
             }
             try Self.reading {
-                let payload = try decodePayload(RestoreDisk.Payload.self, from: bytes)
+                let payload = try RestoreDisk.Payload.shape.decode(body)
                 try Self.check(payload.user, payload.disk)
                 try hold(Self.isSpelled(payload.zone.description, "-"), "no zone")
             }
             try Self.reading {
-                let payload = try decodePayload(ReleaseDisk.Payload.self, from: bytes)
+                let payload = try ReleaseDisk.Payload.shape.decode(body)
                 try Self.check(payload.user, payload.disk)
             }
             try Self.reading {
-                let payload = try decodePayload(DeleteDisk.Payload.self, from: bytes)
+                let payload = try DeleteDisk.Payload.shape.decode(body)
                 try Self.check(payload.user, payload.disk)
                 if let date = payload.date { try hold(Self.isSpelled(date.description, "-"), "no day") }
             }
             try Self.reading {
-                let payload = try decodePayload(CaptureContents.Payload.self, from: bytes)
+                let payload = try CaptureContents.Payload.shape.decode(body)
                 try Self.check(payload.user, payload.disk)
                 try hold(payload.path.text.utf8.first == UInt8(ascii: "/"), "no absolute path")
             }
-            try Self.reading { _ = try decodePayload(PruneSnapshots.Payload.self, from: bytes) }
+            try Self.reading { _ = try PruneSnapshots.Payload.shape.decode(body) }
             try Self.reading {
-                try Self.check(try decodePayload(ReconcileVolume.Payload.self, from: bytes).volume)
+                try Self.check(try ReconcileVolume.Payload.shape.decode(body).volume)
             }
         }
     }

@@ -1,5 +1,6 @@
 import AWS
 import FoundationEssentials
+import Platform
 import Testing
 
 @testable import Disks
@@ -46,7 +47,8 @@ import Testing
 @Suite struct DiskVolumesTests {
     private func current(_ volumes: [Volume], _ disk: Disk, of reservation: String? = nil) -> String {
         let found = DiskVolumes(volumes, of: disk).current(
-            of: reservation.flatMap { ReservationID(wire: $0) }
+            of: reservation.flatMap { ReservationID(wire: $0) },
+            disk
         )
         return switch found {
         case .none: "none"
@@ -61,10 +63,11 @@ import Testing
         #expect(self.current([], Sample.disk()) == "none")
         #expect(self.current([one], Sample.disk()) == "vol-1")
         #expect(self.current([one, two], Sample.disk()) == "unclear")
-        #expect(self.current([one, two], Sample.disk(volume: "vol-2")) == "vol-2")
+        #expect(self.current([one, two], Sample.disk(volume: "vol-2")) == "unclear")
+        #expect(self.current([two], Sample.disk(volume: "vol-2")) == "vol-2")
         #expect(self.current([one, two, made], Sample.disk(), of: "r-1") == "vol-3")
         #expect(self.current([one, two, made], Sample.disk(), of: "r-2") == "unclear")
-        #expect(self.current([one, two, made], Sample.disk(volume: "vol-1"), of: "r-1") == "vol-1")
+        #expect(self.current([one, two, made], Sample.disk(volume: "vol-1"), of: "r-1") == "vol-3")
     }
 
     @Test func `volumes in quarantine, on their way out, in error, or of another disk are never it`() {

@@ -1,5 +1,6 @@
 import Jobs
 import Kubernetes
+import Platform
 import Testing
 
 @testable import Disks

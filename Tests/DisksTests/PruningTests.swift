@@ -1,4 +1,5 @@
 import AWS
+import FoundationEssentials
 import Testing
 
 @testable import Disks
@@ -90,6 +91,30 @@ import Testing
         #expect(self.ids(pruning.unreadable) == ["snap-1"])
     }
 
+    @Test(
+        arguments: [
+            (7 * 86_400, true), (7 * 86_400 - 1, false), (0, false), (nil, false),
+        ] as [(Int?, Bool)]
+    )
+    func `nothing is purged within a week of its deletion, whatever its day`(age: Int?, isDue: Bool) {
+        var row = Sample.disk(deleteDate: "2025-12-01")
+        row.markedDeleted = age.map { Sample.now.addingTimeInterval(-Double($0)) }
+        let snapshot = Sample.snapshot("snap-1", tags: [DiskTag.deleteDate: "2025-12-01"])
+        let pruning = Pruning([snapshot], of: row, at: Sample.now)
+        #expect(self.ids(pruning.due) == (isDue ? ["snap-1"] : []))
+        #expect(pruning.isRowDue == isDue)
+    }
+
+    @Test func `a safety copy is kept for as long as its own tag says, if that is more`() {
+        let tags = [
+            DiskTag.safetySnapshot: "true", DiskTag.quarantineDeletion: "2025-08-01T00:00:00Z",
+            DiskTag.retentionDays: "365",
+        ]
+        let copy = Sample.snapshot("snap-1", days: 200, tags: tags)
+        #expect(Pruning([copy], of: nil, at: Sample.now).outdatedCopies.isEmpty)
+        #expect(!copy.isOutdated(at: Sample.now))
+    }
+
     @Test func `snapshots of a deleted disk get its day, and only they`() {
         let snapshots = [
             Sample.snapshot("snap-1"), Sample.snapshot("snap-2", state: .pending),
@@ -110,14 +135,19 @@ import Testing
         #expect(pruning.due.isEmpty && pruning.superfluous.isEmpty)
     }
 
-    @Test func `too much at once is nothing at all`() throws {
+    @Test func `no more goes at once than one run may`() {
         let rows = (1...3).map { Sample.disk("d\($0)", deleteDate: "2025-12-01") }
         let doomed = (1...12).map {
             Sample.snapshot("snap-\($0)", disk: "d\($0 % 3 + 1)", tags: [DiskTag.deleteDate: "2025-12-01"])
         }
-        let refusal = SnapshotInventory(doomed, of: rows, at: Sample.now).refusal
-        #expect(refusal?.code == "mass-destruction")
+        let few = SnapshotInventory(doomed, of: rows, at: Sample.now)
+        let all = PruningTally(few, isOfAll: true, isDryRun: true).supposing(few)
+        #expect((all.purged, all.deferred) == (10, 2))
+        let one = PruningTally(few, isOfAll: false, isDryRun: true).supposing(few)
+        #expect((one.purged, one.deferred) == (12, 0))
         let others = (1...60).map { Sample.snapshot("snap-k\($0)", disk: "kept") }
-        #expect(SnapshotInventory(doomed + others, of: rows, at: Sample.now).refusal == nil)
+        let many = SnapshotInventory(doomed + others, of: rows, at: Sample.now)
+        let part = PruningTally(many, isOfAll: true, isDryRun: true).supposing(many)
+        #expect((part.purged, part.deferred) == (12, 0))
     }
 }

@@ -53,7 +53,7 @@ enum Sample {
         volume: String? = nil,
         deleteDate: String? = nil
     ) -> Disk {
-        Disk(
+        var disk = Disk(
             id: UUID(),
             user: "alice",
             name: name,
@@ -71,5 +71,7 @@ enum Sample {
             hasCompletedOperation: false,
             isBeingTaken: false
         )
+        if deleteDate != nil { disk.markedDeleted = Self.now.addingTimeInterval(-30 * 86_400) }
+        return disk
     }
 }

@@ -2,22 +2,50 @@
 
 import os
 import subprocess
-import sys
 import urllib.request
 import uuid
-from pathlib import Path
 
 import psycopg
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path += [str(ROOT / "scripts/demo"), str(Path(__file__).parent), str(Path(__file__).parent / "experiments")]
+from harness.aws.cloud import Cloud
+from harness.aws.peer import AWSPeer
+from harness.aws.proxy import AWSProxy
+from harness.database import create_database, database_url, drop_database
+from harness.disks import Disks
+from harness.enqueued_jobs import EnqueuedJobs
+from harness.kubernetes.server import KubernetesServer
+from harness.machine import scaled, slowness
+from harness.network.fault_proxy import FaultProxy
+from harness.network.loopback import open_url
+from harness.repository import ROOT
+from harness.worker_system import WorkerSystem
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seed", type=int, default=1, help="what the experiments draw their jobs and faults with")
     parser.addoption("--minutes", type=float, help="how long the soak lasts")
+    parser.addoption("--worlds", type=int, help="how many worlds of disks; for some time if none")
     parser.addoption("--whole", action="store_true", help="experiments at their full length")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Measures the machine once, for all lanes; each test's bound is a wait like any other."""
+    slowness()
+    if not hasattr(config, "workerinput") and (bound := config.getoption("timeout", None)):
+        config.option.timeout = scaled(bound)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for marker in item.iter_markers("timeout"):
+            item.add_marker(pytest.mark.timeout(scaled(marker.args[0])), append=False)
+            break
+
+
+def pytest_report_header() -> str:
+    return f"machine: waits are multiplied by {slowness():.1f}"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -46,32 +74,27 @@ def required(variable: str) -> str:
 @pytest.fixture
 def database():
     """A connection to a database of its own, with the worker's tables in it."""
-    admin_url = required("GPUDEV_TEST_DATABASE_URL")
+    server = required("GPUDEV_TEST_DATABASE_URL")
     name = f"test_{uuid.uuid4().hex}"
-    with psycopg.connect(admin_url, autocommit=True) as admin:
-        admin.execute(f'CREATE DATABASE "{name}"')
-        with psycopg.connect(admin_url, dbname=name, autocommit=True) as connection:
-            for migration in sorted((ROOT / "schemas/sql").glob("*.sql")):
-                connection.execute(migration.read_text())
-            yield connection
-        admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    create_database(name, server)
+    with psycopg.connect(database_url(name, server), autocommit=True) as connection:
+        for migration in sorted((ROOT / "schemas/sql").glob("*.sql")):
+            connection.execute(migration.read_text())
+        yield connection
+    drop_database(name, server)
 
 
 @pytest.fixture
 def cloud():
     """An AWS with a zone, a load balancer and an instance in it, and nothing else."""
-    from cloud import Cloud
-
     reset = urllib.request.Request(required("GPUDEV_TEST_AWS_ENDPOINT") + "/moto-api/reset", method="POST")
-    urllib.request.build_opener(urllib.request.ProxyHandler({})).open(reset, timeout=10).close()
+    open_url(reset, timeout=scaled(10)).close()
     return Cloud()
 
 
 @pytest.fixture
 def proxy():
     """A server between the worker and AWS that a test can make misbehave."""
-    from aws_proxy import AWSProxy
-
     proxy = AWSProxy(required("GPUDEV_TEST_AWS_ENDPOINT"))
     yield proxy
     proxy.close()
@@ -80,8 +103,6 @@ def proxy():
 @pytest.fixture
 def aws(cloud):
     """An AWS that does what AWS does and what the test says, in front of the one that `cloud` is in."""
-    from aws_peer import AWSPeer
-
     aws = AWSPeer(required("GPUDEV_TEST_AWS_ENDPOINT"))
     yield aws
     aws.close()
@@ -90,8 +111,6 @@ def aws(cloud):
 @pytest.fixture
 def kubernetes(tmp_path):
     """A cluster with nothing in it; a worker gets `kubernetes.settings()`."""
-    from kubernetes_server import KubernetesServer
-
     server = KubernetesServer(tmp_path)
     yield server
     server.close()
@@ -100,12 +119,25 @@ def kubernetes(tmp_path):
 @pytest.fixture
 def system(tmp_path, cloud, request):
     """A worker system with nothing running yet; the ends of the logs are shown when the test fails."""
-    from system import System
-
-    system = System(tmp_path, cloud.settings())
+    system = WorkerSystem(tmp_path, cloud.settings())
     yield system
     print(system.logs())
     system.close()
+
+
+@pytest.fixture
+def proxy_before(system):
+    """Puts a proxy in front of the service that a setting names, for the workers that start from now on."""
+    proxies = []
+
+    def before(setting: str):
+        proxies.append(FaultProxy.before(system.environment[setting]))
+        system.environment[setting] = proxies[-1].url
+        return proxies[-1]
+
+    yield before
+    for proxy in proxies:
+        proxy.close()
 
 
 @pytest.fixture
@@ -125,24 +157,20 @@ def on_aws(system, aws):
 @pytest.fixture
 def disks(on_aws, cloud):
     """The disks of a system on `aws`."""
-    from disks import Disks
-
     return Disks(on_aws, cloud)
 
 
 @pytest.fixture
-def cluster(system, kubernetes):
+def cluster(system, cloud, kubernetes):
     """A cluster that the worker knows, with one node; jobs of other queues are left to lie."""
     system.environment |= kubernetes.settings() | {"WORKER_QUEUES": "reservations"}
-    kubernetes.add_node("node-1")
+    kubernetes.add_node("node-1", instance=cloud.instance)
     return kubernetes
 
 
 @pytest.fixture
-def orders(system):
+def enqueued(system):
     """The jobs that were enqueued so far, of all kinds or of some: kind, id and payload of each, once."""
-    from system import Orders
-
-    orders = Orders(system)
-    yield orders
-    orders.close()
+    enqueued = EnqueuedJobs(system)
+    yield enqueued
+    enqueued.close()

@@ -2,7 +2,7 @@ import HTTP
 import HTTPPeers
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct ConversationTests {
+@Suite(.timeLimit(.minutes(5))) struct ConversationTests {
     /// Asks for a page in plain HTTP, and is content when so much of the answer is there.
     private struct Question: Conversation {
         let enough: Int
@@ -48,7 +48,7 @@ import Testing
         let peer = try await ScriptedPeer([.init(200, delay: 60), .init(200, delay: 60)])
         let request = self.request(peer)
         let error = await #expect(throws: HTTPError.self) {
-            try await self.client.converse(Question(enough: 9), with: request, within: .milliseconds(300))
+            try await self.client.converse(Question(enough: 9), with: request, within: .seconds(3))
         }
         #expect(error?.code == .timedOut && error?.requestWasSent == true)
         let task = Task {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Kubernetes
 
-@Suite(.timeLimit(.minutes(1))) struct DeletionTests {
+@Suite(.timeLimit(.minutes(5))) struct DeletionTests {
     @Test func `a pod ends gracefully, and a second request finds nothing to do`() async throws {
         let peer = try await KubernetesPeer()
         try await peer.call("add_pod", ["name": "p", "node": "n1"])

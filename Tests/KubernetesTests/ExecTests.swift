@@ -5,7 +5,7 @@ import Testing
 
 @testable import Kubernetes
 
-@Suite(.timeLimit(.minutes(1))) struct ExecTests {
+@Suite(.timeLimit(.minutes(5))) struct ExecTests {
     private func run(
         _ steps: JSONValue,
         on peer: KubernetesPeer,
@@ -56,6 +56,19 @@ import Testing
             try await self.run([["failure", "InternalError", "runtime is gone"]], on: peer)
         }
         #expect(error?.message == "runtime is gone" && error?.reason == "InternalError")
+        #expect(try await peer.count("/exec") == 1)
+    }
+
+    @Test func `a kubelet that cannot be reached is a failure of the moment, told without the command`()
+        async throws
+    {
+        let peer = try await KubernetesPeer()
+        let error = await #expect(throws: KubernetesError.self) {
+            try await self.run([["unreachable"]], on: peer)
+        }
+        #expect(error?.code == .transient && error?.isRetryable == true && error?.reason == "InternalError")
+        let message = try #require(error?.message)
+        #expect(message.contains("connection refused") && !message.contains("command="))
         #expect(try await peer.count("/exec") == 1)
     }
 

@@ -1,3 +1,4 @@
+import Calls
 import Foundation
 import HTTP
 import HTTPPeers
@@ -26,7 +27,7 @@ final class KubernetesPeer: Sendable {
     /// Starts it; it ends with the last reference.
     init() async throws {
         let script = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .appending(path: "EndToEnd/kubernetes_server.py")
+            .appending(path: "harness/kubernetes/server.py")
         let (process, input, output, greeting) = try await outsideThePool {
             let (process, input, output) = try Python.start(script)
             let line = try Self.readLine(output.fileHandleForReading)
@@ -75,7 +76,7 @@ final class KubernetesPeer: Sendable {
     func client(with access: any AccessProvider) -> KubernetesClient {
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         var client = KubernetesClient(access: access, namespace: "gpu-dev", http: self.http, logger: logger)
-        client.retries.pause = { try await Task.sleep(for: min($0, .milliseconds(20))) }
+        client.retries.sleep = { try await Task.sleep(for: min($0, .milliseconds(20))) }
         return client
     }
 

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Kubernetes
 
-@Suite(.timeLimit(.minutes(1))) struct ListTests {
+@Suite(.timeLimit(.minutes(5))) struct ListTests {
     @Test func `twelve hundred pods come in three pages`() async throws {
         let peer = try await KubernetesPeer()
         try await peer.call("add_pods", ["count": 1200, "node": "n1"])

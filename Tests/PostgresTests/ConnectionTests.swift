@@ -25,6 +25,7 @@ import Testing
             }
             #expect(error.code == .constraintViolation)
             #expect(error.sqlState == "23505" && error.constraint == "t_once" && error.table == "t")
+            #expect(error.statement == 2)
             let results = try await connection.pipeline([
                 "SELECT count(*) FROM t", "INSERT INTO t VALUES (\(1)), (\(2))", "SELECT count(*) FROM t",
             ])
@@ -41,8 +42,19 @@ import Testing
             let error = try await failure {
                 try await connection.pipeline(["INSERT INTO t VALUES (1)", "INSERT INTO t VALUES (1)"])
             }
-            #expect(error.sqlState == "23505" && error.constraint == "t_once")
+            #expect(error.sqlState == "23505" && error.constraint == "t_once" && error.statement == nil)
             #expect(try await connection.run("SELECT * FROM t").rows.isEmpty)
+        }
+    }
+
+    @Test func `the statement that was refused is named, in a transaction too`() async throws {
+        try await withConnection { connection in
+            let error = try await failure {
+                try await connection.transaction {
+                    try await $0.pipeline(["SELECT 1", "SELECT * FROM nowhere", "SELECT 2"])
+                }
+            }
+            #expect(error.isAboutSchema && error.sqlState == "42P01" && error.statement == 1)
         }
     }
 

@@ -49,6 +49,35 @@ import Testing
         }
     }
 
+    @Test func `the server gives a statement up before the call does`() async throws {
+        try await withConnection {
+            $0.callDeadline = .seconds(3)
+        } _: { connection in
+            let error = try await failure { try await connection.run("SELECT pg_sleep(60)") }
+            #expect(error.code == .deadlineExceeded && error.sqlState == "57014")
+            #expect(await !connection.isClosed)
+        }
+    }
+
+    @Test(.timeLimit(.minutes(2)))
+    func `the server ends a statement that nobody waits for any more`() async throws {
+        try await withConnection { other in
+            try await withConnection {
+                $0.applicationName = "abandoned"
+                $0.statementTimeout = .seconds(3600)
+                $0.callDeadline = .seconds(3600)
+            } _: { connection in
+                _ = try await failure {
+                    try await connection.run("SELECT pg_sleep(3600)", within: .milliseconds(200))
+                }
+            }
+            let left: SQL = "SELECT count(*) AS n FROM pg_stat_activity WHERE application_name = 'abandoned'"
+            while try await other.run(left).rows[0].read("n", as: Int.self) > 0 {
+                try await Task.sleep(for: .milliseconds(100))
+            }
+        }
+    }
+
     @Test func `behind a pooler nothing is left in the session`() async throws {
         try await withConnection {
             $0.usesPooler = true

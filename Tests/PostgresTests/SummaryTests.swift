@@ -9,6 +9,7 @@ import Testing
         ("UPDATE disks SET in_use = true", "UPDATE disks"),
         ("DELETE FROM domain_mappings WHERE true", "DELETE domain_mappings"),
         ("select a, b\nfrom  reservations", "SELECT reservations"),
+        ("SELECT state, extract(epoch FROM now()) FROM job_ledger WHERE job_id = $1", "SELECT job_ledger"),
         ("SELECT settle_job($1::uuid)", "SELECT settle_job"),
         ("SELECT 1", "SELECT"),
         ("  BEGIN ISOLATION LEVEL SERIALIZABLE", "BEGIN"),

@@ -75,7 +75,7 @@ enum Broker {
 /// Waits for a condition, asked again every few milliseconds, for at most `deadline`.
 func eventually(
     _ what: String,
-    within deadline: Duration = .seconds(30),
+    within deadline: Duration = .seconds(60),
     _ condition: () async throws -> Bool
 ) async throws {
     let start = ContinuousClock.now

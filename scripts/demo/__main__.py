@@ -13,12 +13,12 @@ import uuid
 
 import broker
 import screen
-from cloud import DOMAIN, Cloud
-from program import EventFeed, Failure, Replica, Worker, base_environment, wait_until
+from harness.aws.cloud import DOMAIN, Cloud
+from harness.broker import management
+from harness.kubernetes.server import KubernetesServer
+from harness.waiting import eventually
+from program import EventsCommand, Program, Replica, base_environment
 from tables import Tables
-
-sys.path.append(str(pathlib.Path(__file__).parents[2] / "Tests/EndToEnd"))
-from kubernetes_server import KubernetesServer  # noqa: E402  (the tests' API server)
 
 HOST = "alice-training"
 JUPYTER_PORT = 30888
@@ -34,43 +34,44 @@ class Demonstration:
 
     def __init__(self) -> None:
         directory = pathlib.Path(os.environ["GPUDEV_TEST_SERVICES_DIR"])
-        self.worker = Worker(base_environment(), directory)
+        self.program = Program(base_environment(), directory)
         self.cluster = KubernetesServer(directory)
         self.cluster.on_exec([["stdout", LISTING], ["exit", 0]])
         self.replicas: list[Replica] = []
-        self.feed: EventFeed | None = None
+        self.feed: EventsCommand | None = None
         self.jobs: dict[str, str] = {}
         self.failures = 0
 
     def prepare(self) -> None:
         screen.step("Bring the database to the current schema: gpudev-worker migrate")
-        self.worker.call("migrate")
+        self.program.call("migrate")
         self.tables = Tables()
         screen.step("Declare exchanges and queues: gpudev-worker topology declare")
-        self.worker.call("topology", "declare")
+        self.program.call("topology", "declare")
         screen.step("Prepare AWS and Kubernetes as the platform has them: zone, load balancer, bucket, node, a volume")
         self.cloud = Cloud()
         self.cloud.create_bucket(BUCKET)
         self.scratch = self.cloud.create_volume("bob", "scratch")
         self.cluster.add_node("node-1", "t4", gpus=4, instance=self.cloud.instance)
         self.tables.add_gpu_type("t4", "g4dn.12xlarge", 4)
-        self.worker.environment |= self.cloud.settings() | self.cluster.settings() | {"DISK_CONTENTS_BUCKET": BUCKET}
+        self.program.keep_environment(
+            self.cloud.settings() | self.cluster.settings() | {"DISK_CONTENTS_BUCKET": BUCKET})
         screen.fact(f"zone {self.cloud.zone}, instance {self.cloud.instance}, volume {self.scratch}")
         screen.step("Ask whether everything is in order: gpudev-worker doctor")
-        for line in self.worker.call("doctor").splitlines():
+        for line in self.program.call("doctor").splitlines():
             screen.fact(line)
 
     def start_replicas(self) -> None:
         screen.step("Start two replicas of the worker, and follow the events: gpudev-worker events")
-        self.feed = EventFeed(self.worker)
-        self.replicas = [Replica(self.worker, number) for number in (1, 2)]
-        wait_until("both replicas consume", self._all_consume)
-        screen.fact(f"both consume from {' and '.join(QUEUES)}; logs in {self.worker.directory}")
+        self.feed = EventsCommand(self.program)
+        self.replicas = [Replica(self.program, number) for number in (1, 2)]
+        eventually("both replicas consume", self._all_consume, 60)
+        screen.fact(f"both consume from {' and '.join(QUEUES)}; logs in {self.program.directory}")
 
     def _all_consume(self) -> bool:
         for replica in self.replicas:
             replica.check()
-        return all(broker.consumers_of(queue) >= len(self.replicas) for queue in QUEUES)
+        return all(management(f"queues/%2F/{queue}").get("consumers", 0) >= len(self.replicas) for queue in QUEUES)
 
     def begin_reservation(self) -> None:
         screen.step("A reservation begins: gpudev-worker enqueue KIND JSON --wait")
@@ -83,7 +84,8 @@ class Demonstration:
         self.volume = self._restore("restore", self.reservation)["volume_id"]
         screen.fact("the platform starts a pod, and the cluster attaches the volume")
         self.cloud.attach(self.volume)
-        self.cluster.add_pod(self.pod, "node-1", gpus=1, volume=self.volume)
+        self.cluster.add_pod(
+            self.pod, "node-1", gpus=1, volume=self.volume, annotations={"gpu-dev-user-id": "alice"})
         for service in ("ssh", "jupyter"):
             self.cluster.add_service(f"{self.pod}-{service}")
         self._complete("dns", "reservation.map-dns", {
@@ -135,40 +137,40 @@ class Demonstration:
         return {"user_id": user, "disk_name": disk, "volume_id": volume, "snapshot_type": "shutdown"}
 
     def _complete(self, name: str, kind: str, payload: dict) -> dict:
-        self.jobs[name] = self.worker.enqueue(kind, payload, "--wait")
+        self.jobs[name] = self.program.enqueue(kind, payload, "--wait")
         return self.feed.wait_for(self.jobs[name], f"{kind}.completed")
 
     def repeat_a_message(self) -> None:
         screen.step("Take a snapshot, and send its message a second time: it must change nothing")
         snapshot = self._snapshot("alice", "home", self.volume) | {"reservation_id": self.reservation}
         self._complete("snapshot", "disk.create-snapshot", snapshot)
-        self.worker.enqueue("disk.create-snapshot", snapshot, "--id", self.jobs["snapshot"])
+        self.program.enqueue("disk.create-snapshot", snapshot, "--id", self.jobs["snapshot"])
 
     def send_bad_ones(self) -> None:
         screen.step("Publish a message whose JSON breaks off, and a job for a disk that does not exist")
         self.malformed = broker.publish_malformed()
-        self.jobs["replayed"] = self.worker.enqueue(
+        self.jobs["replayed"] = self.program.enqueue(
             "disk.create-snapshot", self._snapshot("bob", "scratch", self.scratch), "--wait", allowed=(1,))
         self.feed.wait_for(self.jobs["replayed"], "disk.create-snapshot.failed")
         screen.step("Look into the dead queue: gpudev-worker dead list")
-        letters = wait_until("two dead letters", self._two_letters)
+        letters = eventually("two dead letters", self._two_letters, 60)
         for letter in letters:
             screen.fact(f"{letter['job_id']}  {letter['kind']:<22} {letter['reason']:<10} {letter['error']}")
         self.reasons = sorted(letter["reason"] for letter in letters)
 
     def _two_letters(self) -> list[dict]:
-        letters = self.worker.dead_letters(DEAD_QUEUE)
+        letters = self.program.dead_letters(DEAD_QUEUE)
         return letters if len(letters) >= 2 else []
 
     def replay(self) -> None:
         screen.step("Create the missing disk, then replay the letter: gpudev-worker dead replay")
         self._complete("second create", "disk.create", {"user_id": "bob", "disk_name": "scratch", "size_gb": 10})
         job = self.jobs["replayed"]
-        screen.fact(self.worker.call("dead", "replay", "--queue", DEAD_QUEUE, "--job", job))
+        screen.fact(self.program.call("dead", "replay", "--queue", DEAD_QUEUE, "--job", job))
         self.feed.wait_for(job, "disk.create-snapshot.completed")
 
     def summarise(self) -> None:
-        wait_until("the outbox is empty", lambda: not self.tables.count("outbox WHERE available_at <= now()"))
+        eventually("the outbox is empty", lambda: not self.tables.count("outbox WHERE available_at <= now()"), 60)
         screen.step("What PostgreSQL says")
         self._check_tables()
         screen.step("What AWS says")
@@ -220,7 +222,7 @@ class Demonstration:
             endings = [event.rpartition(".")[2] for event in self.feed.of(job)]
             self._expect(f"events of '{name}'", endings, ["failed", "completed"] if name == "replayed" else ["completed"])
         self._expect("reasons in the dead queue before the replay", self.reasons, ["malformed", "rejected"])
-        left = [letter["job_id"].lower() for letter in self.worker.dead_letters(DEAD_QUEUE)]
+        left = [letter["job_id"].lower() for letter in self.program.dead_letters(DEAD_QUEUE)]
         self._expect("letters there now: the malformed one", left, [self.malformed])
 
     def _expect(self, label: str, found: object, expected: object) -> None:
@@ -257,7 +259,7 @@ def main() -> int:
     demonstration = Demonstration()
     try:
         return demonstration.run()
-    except Failure as failure:
+    except AssertionError as failure:
         screen.failure(str(failure))
         return 1
     finally:

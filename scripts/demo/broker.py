@@ -1,9 +1,6 @@
-"""RabbitMQ as a producer and an operator without our program would use it."""
+"""RabbitMQ as a producer without our program would use it."""
 
-import base64
-import json
 import os
-import urllib.request
 import uuid
 
 import pika
@@ -23,12 +20,3 @@ def publish_malformed() -> str:
     )
     connection.close()
     return job
-
-
-def consumers_of(queue: str) -> int:
-    """How many consumers the management API counts on a queue."""
-    request = urllib.request.Request(f"{os.environ['GPUDEV_TEST_RABBITMQ_API']}/api/queues/%2F/{queue}")
-    request.add_header("Authorization", "Basic " + base64.b64encode(b"guest:guest").decode())
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with direct.open(request, timeout=10) as response:
-        return json.load(response).get("consumers", 0)

@@ -1,34 +1,19 @@
-"""The program under demonstration: its commands, its running replicas and its feed of events."""
+"""The program under demonstration: its commands, its running replicas and the events that it prints."""
 
 import json
 import os
 import pathlib
-import signal
+import shlex
 import subprocess
 import threading
-import time
-from collections.abc import Callable
 
 import screen
-
-PROGRAM = pathlib.Path(".build/debug/gpudev-worker").absolute()
-
-
-class Failure(Exception):
-    """Something that the demonstration relies on did not happen."""
+from harness import worker
+from harness.program import PROGRAM, CommandFailed, call_program
+from harness.waiting import eventually
 
 
-def wait_until(what: str, condition: Callable[[], object], seconds: float = 60):
-    """Returns the first true value of the condition; gives up after so many seconds."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if value := condition():
-            return value
-        time.sleep(0.1)
-    raise Failure(f"waited {seconds:.0f} s in vain: {what}")
-
-
-class Worker:
+class Program:
     """gpudev-worker's commands, with one environment for all of them."""
 
     def __init__(self, environment: dict[str, str], directory: pathlib.Path) -> None:
@@ -37,22 +22,20 @@ class Worker:
 
     def call(self, *arguments: str, allowed: tuple[int, ...] = (0,)) -> str:
         """Runs one command to its end and returns its standard output."""
-        result = subprocess.run(
-            [PROGRAM, *arguments], env=self.environment, stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, timeout=120, check=False,
-        )
-        if result.returncode not in allowed:
-            raise Failure(
-                f"gpudev-worker {' '.join(arguments)} ended with {result.returncode}:\n"
-                f"{result.stdout}{result.stderr}"
-            )
-        return result.stdout.strip()
+        return call_program(arguments, self.environment, allowed, seconds=120)
 
     def enqueue(self, kind: str, payload: dict, *options: str, allowed: tuple[int, ...] = (0,)) -> str:
         """Enqueues a job with the options given and returns its id."""
         body = json.dumps(payload)
         screen.fact(f"-> {kind} {body}")
-        return self.call("enqueue", kind, body, *options, allowed=allowed)
+        # With --wait a second line tells what the job's event says.
+        return self.call("enqueue", kind, body, *options, allowed=allowed).partition("\n")[0]
+
+    def keep_environment(self, settings: dict[str, str]) -> None:
+        """Adds settings for this demonstration's commands, and for those that are typed by hand afterwards."""
+        self.environment |= settings
+        with (self.directory / "env").open("a") as file:
+            file.writelines(f"export {name}={shlex.quote(value)}\n" for name, value in settings.items())
 
     def dead_letters(self, queue: str) -> list[dict]:
         """The letters in a dead queue, oldest first."""
@@ -73,45 +56,39 @@ class PidFile:
         self._path.unlink(missing_ok=True)
 
 
-class Replica:
-    """One running worker, with its log."""
+class Replica(worker.Replica):
+    """One running worker in a session of its own, so that it can stay when the demonstration has ended."""
 
-    def __init__(self, worker: Worker, number: int) -> None:
+    def __init__(self, program: Program, number: int) -> None:
         self.name = f"worker-{number}"
-        self.log = worker.directory / f"{self.name}.log"
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [PROGRAM, "run"], env={**worker.environment, "HTTP_PORT": "0"},
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-            )
-        self._pid_file = PidFile(worker.directory / f"{self.name}.pid", self.process)
+        super().__init__(
+            program.environment | {"HTTP_PORT": "0"}, program.directory / f"{self.name}.log", launcher=("setsid",))
+        self._pid_file = PidFile(program.directory / f"{self.name}.pid", self.process)
 
     def check(self) -> None:
         """Raises when the process has ended, with the end of its log."""
-        if self.process.poll() is not None:
+        if not self.is_alive:
             tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
-            raise Failure(f"{self.name} ended with {self.process.returncode}:\n{tail}")
+            raise CommandFailed(f"{self.name} ended with {self.process.returncode}:\n{tail}")
 
-    def stop(self) -> int:
-        """Asks the process to end, waits for it and returns its exit code."""
-        self.process.send_signal(signal.SIGTERM)
+    def stop(self, seconds: float = 40) -> int:
         try:
-            return self.process.wait(timeout=40)
+            return super().stop(seconds)
         finally:
             self._pid_file.remove()
 
 
-class EventFeed:
+class EventsCommand:
     """The command `events`, whose lines are shown and kept as they come."""
 
-    def __init__(self, worker: Worker) -> None:
+    def __init__(self, program: Program) -> None:
         self._events: list[dict] = []
-        self._complaints = (worker.directory / "events.log").open("wb")
+        self._complaints = (program.directory / "events.log").open("wb")
         self._process = subprocess.Popen(
-            [PROGRAM, "events", "--json"], env=worker.environment, stdin=subprocess.DEVNULL,
+            [PROGRAM, "events", "--json"], env=program.environment, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=self._complaints, text=True, start_new_session=True,
         )
-        self._pid_file = PidFile(worker.directory / "events.pid", self._process)
+        self._pid_file = PidFile(program.directory / "events.pid", self._process)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -129,13 +106,13 @@ class EventFeed:
 
     def wait_for(self, job: str, kind: str) -> dict:
         """Waits for an event of this type about this job; returns its data."""
-        wait_until(f"event {kind} of job {job}", lambda: kind in self.of(job) or self._check())
+        eventually(f"event {kind} of job {job}", lambda: kind in self.of(job) or self._check(), 60)
         return next(event["data"] for event in self._events if event["type"] == kind and event["jobid"] == job)
 
     def _check(self) -> None:
         if self._process.poll() is not None:
             complaint = pathlib.Path(self._complaints.name).read_text()
-            raise Failure(f"gpudev-worker events ended with {self._process.returncode}: {complaint}")
+            raise CommandFailed(f"gpudev-worker events ended with {self._process.returncode}: {complaint}")
 
     def stop(self) -> None:
         """Ends the command."""

@@ -1,3 +1,4 @@
+import Calls
 import HTTP
 import Logging
 
@@ -13,7 +14,7 @@ struct CredentialChain: CredentialProvider {
         self.providers = [
             EnvironmentCredentials(environment: environment),
             WebIdentityCredentials(configuration: configuration, http: http, logger: logger),
-            ContainerCredentials(environment: environment, http: http, pause: configuration.retries.pause),
+            ContainerCredentials(environment: environment, http: http, pause: configuration.retries.sleep),
             InstanceCredentials(environment: environment, http: http),
         ]
     }

@@ -1,3 +1,4 @@
+import Calls
 import Synchronization
 
 /// The limits that all calls of a client share: allowances and retry budgets by operation, clock offsets by host.
@@ -41,9 +42,11 @@ final class Pacing: Sendable {
         self.state.withLock { $0.buckets[operation.allowanceKey]?.slowDown(at: now) }
     }
 
-    /// Whether another try is affordable; pays for it if so.
+    /// Whether another attempt is affordable; pays for it if so.
     func payForRetry(of operation: AWSOperation, after error: AWSError) -> Bool {
-        self.state.withLock { $0.budgets[operation.label, default: RetryBudget()].pay(for: error) }
+        self.state.withLock { state in
+            state.budgets[operation.label, default: RetryBudget()].pay(afterAnswer: error.status != nil)
+        }
     }
 
     /// How far the clock of a host is ahead of ours.

@@ -6,7 +6,7 @@ import HTTP
 /// cancelled. Names go in and come out lower-case and without a final dot.
 package struct Route53Client: Sendable {
     let client: AWSClient
-    private let batches = RecordBatches(of: "route53.ChangeResourceRecordSets")
+    private let batches = DNSChangeBatches(of: "route53.ChangeResourceRecordSets")
 
     /// A client that shares connections, credentials and limits with others of `client`.
     package init(_ client: AWSClient) {
@@ -58,7 +58,7 @@ package struct Route53Client: Sendable {
         comment: String? = nil,
         deadline: ContinuousClock.Instant = .inThirtySeconds
     ) async throws(AWSError) -> ChangeInfo {
-        let order = RecordOrder(changes: changes, comment: comment, deadline: deadline)
+        let order = DNSChangeOrder(changes: changes, comment: comment, deadline: deadline)
         return try await self.batches.carryOut(order, in: zone) { order in
             do throws(AWSError) {
                 return .success(try await self.send(order, to: zone))
@@ -68,7 +68,7 @@ package struct Route53Client: Sendable {
         }
     }
 
-    private func send(_ order: RecordOrder, to zone: HostedZoneID) async throws(AWSError) -> ChangeInfo {
+    private func send(_ order: DNSChangeOrder, to zone: HostedZoneID) async throws(AWSError) -> ChangeInfo {
         let operation = AWSOperation(
             .route53,
             "ChangeResourceRecordSets",

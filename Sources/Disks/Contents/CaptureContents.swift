@@ -2,6 +2,7 @@ import AWS
 import FoundationEssentials
 import Jobs
 import Kubernetes
+import Platform
 import Postgres
 
 /// `disk.capture-contents`: lists the files of a disk in the pod that has it, and stores the listing on S3.
@@ -16,38 +17,70 @@ struct CaptureContents: JobHandler {
     let kubernetes: KubernetesClient?
     let bucket: String?
 
-    struct Payload: Decodable, Sendable {
+    init(_ services: DiskServices) {
+        self.database = services.database
+        self.ec2 = services.ec2
+        self.s3 = services.s3
+        self.kubernetes = services.kubernetes
+        self.bucket = services.contentsBucket
+    }
+
+    struct Payload: JobPayload {
         let user: UserID
         let disk: DiskName
         let pod: PodName
         let snapshot: SnapshotID?
         let path: MountPath
 
-        init(from decoder: any Decoder) throws {
-            let (user, disk, pod, snapshot, path) = try PayloadFields(decoder).read(
-                PayloadField<UserID>.required("user_id"),
-                PayloadField<DiskName>.required("disk_name"),
-                PayloadField<PodName>.required("pod_name"),
-                PayloadField<SnapshotID?>.optional("snapshot_id"),
-                PayloadField<MountPath?>.optional("mount_path")
+        static let shape = PayloadShape(
+            Self.init,
+            .owner,
+            .disk,
+            .required("pod_name", "The pod that has the disk."),
+            .optional("snapshot_id", "A snapshot whose tag is to name the listing."),
+            .optional(
+                "mount_path",
+                "Where the pod has the disk; /home/dev when left out.",
+                default: "/home/dev"
             )
-            self.user = user
-            self.disk = disk
-            self.pod = pod
-            self.snapshot = snapshot
-            self.path = path ?? .usual
-        }
+        )
     }
 
-    private struct Captured: Encodable, Sendable {
-        let user_id: String
-        let disk_name: String
-        let pod_name: String
-        let content_s3_uri: String
-        let disk_size: Nullable<String>
+    struct Event: EventData {
+        let user: UserID
+        let disk: DiskName
+        let pod: PodName
+        let content: ContentURI
+        let usage: DiskUsage?
         let bytes: Int
-        let is_truncated: Bool
-        let exit_code: Nullable<Int>
+        let isTruncated: Bool
+        let exitCode: Int?
+
+        static let shape = EventShape<Event>(
+            .owner { $0.user.description },
+            .disk { $0.disk.description },
+            .field("pod_name", "The pod's name.", as: PodName.schema) { $0.pod.description },
+            .field(
+                "content_s3_uri",
+                "Where the listing of the disk's files lies.",
+                as: ContentURI.schema
+            ) { $0.content.text },
+            .nullable(
+                "disk_size",
+                "How much of the disk is in use, as du prints it, such as 1.2G.",
+                as: DiskUsage.schema
+            ) { $0.usage?.text },
+            .field("bytes", "The length of the listing.") { $0.bytes },
+            .field(
+                "is_truncated",
+                "Whether the listing was cut off at its greatest length."
+            ) { $0.isTruncated },
+            .nullable(
+                "exit_code",
+                "Of the command that made it; null if none came back.",
+                as: .number
+            ) { $0.exitCode }
+        )
     }
 
     /// The container of the pod that has the disk.
@@ -56,7 +89,7 @@ struct CaptureContents: JobHandler {
     /// What is left of the time for storing the listing.
     private static let timeToStore: Duration = .seconds(10)
 
-    func act(on job: Job<Payload>) async throws -> Fate {
+    func act(on job: Job<Payload>) async throws -> Outcome {
         let payload = job.payload
         guard let kubernetes, let bucket else {
             let message = "listings are not set up here: set DISK_CONTENTS_BUCKET and the way to the cluster"
@@ -76,6 +109,10 @@ struct CaptureContents: JobHandler {
         guard let uri = ContentURI(wire: object.description) else {
             return .rejected(Reason("invalid-key", "\(object) is longer than a tag can be"))
         }
+        // One that does not show yet is looked for again when the listing is there.
+        if let snapshot = try await self.snapshot(of: job), let refusal = self.refusal(snapshot, payload) {
+            return .rejected(refusal)
+        }
         switch try await self.listing(in: kubernetes, for: job) {
         case .over(let fate): return fate
         case .done(let listing): return try await self.store(listing, at: object, uri, job)
@@ -84,6 +121,38 @@ struct CaptureContents: JobHandler {
 }
 
 extension CaptureContents {
+    private static let userAnnotation = "gpu-dev-user-id"
+
+    private func snapshot(of job: Job<Payload>) async throws -> Snapshot? {
+        guard let id = job.payload.snapshot else { return nil }
+        return try await self.ec2.snapshot(id, deadline: job.context.deadline)
+    }
+
+    private func refusal(_ snapshot: Snapshot, _ payload: Payload) -> Reason? {
+        let disk = DiskKey(payload.user, payload.disk)
+        guard snapshot.disk != disk else { return nil }
+        let message = "snapshot \(snapshot.id) is none of the disk \(disk.name) of \(disk.user) by its tags"
+        return Reason("foreign-snapshot", message)
+    }
+
+    /// Nothing is executed but in the pod of the reservation that has the disk, which says whose it is.
+    private func refusal(_ pod: Pod, _ payload: Payload) async throws -> Reason? {
+        let rows = try await self.database.run(
+            """
+            SELECT r.user_id FROM disks d JOIN reservations r USING (reservation_id)
+            WHERE d.user_id = \(payload.user.description) AND d.disk_name = \(payload.disk.description)
+                AND coalesce(r.pod_name, 'gpu-dev-' || left(r.reservation_id, 8)) = \(payload.pod.description)
+            """
+        ).rows
+        let holder = try rows.first?.read("user_id", as: String.self)
+        guard let holder, pod.annotations[Self.userAnnotation] == holder else {
+            let message =
+                "pod \(payload.pod) is not of a reservation that has the disk \(payload.disk) of \(payload.user)"
+            return Reason("foreign-pod", message)
+        }
+        return nil
+    }
+
     private func listing(in kubernetes: KubernetesClient, for job: Job<Payload>) async throws -> Step<Listing>
     {
         let payload = job.payload
@@ -96,6 +165,7 @@ extension CaptureContents {
         guard let pod else {
             return .over(.rejected(Reason("unknown-pod", "there is no pod \(payload.pod) any more")))
         }
+        if let refusal = try await self.refusal(pod, payload) { return .over(.rejected(refusal)) }
         do throws(KubernetesError) {
             let result = try await kubernetes.execute(
                 Listing.command(for: payload.path),
@@ -118,7 +188,7 @@ extension CaptureContents {
 
     private func store(_ listing: Listing, at object: S3Object, _ uri: ContentURI, _ job: Job<Payload>)
         async throws
-        -> Fate
+        -> Outcome
     {
         let payload = job.payload
         var metadata = [
@@ -143,15 +213,15 @@ extension CaptureContents {
         return .success(
             Success(
                 subject: EventSubject("disk", payload.user.description, payload.disk.description),
-                data: Captured(
-                    user_id: payload.user.description,
-                    disk_name: payload.disk.description,
-                    pod_name: payload.pod.description,
-                    content_s3_uri: uri.text,
-                    disk_size: Nullable(listing.usage?.text),
+                data: Event(
+                    user: payload.user,
+                    disk: payload.disk,
+                    pod: payload.pod,
+                    content: uri,
+                    usage: listing.usage,
                     bytes: listing.bytes.count,
-                    is_truncated: listing.isTruncated,
-                    exit_code: Nullable(listing.exitCode)
+                    isTruncated: listing.isTruncated,
+                    exitCode: listing.exitCode
                 ),
                 writes: writes
             )
@@ -165,13 +235,10 @@ extension CaptureContents {
         guard let id = job.payload.snapshot else { return .done([]) }
         let deadline = job.context.deadline
         let disk = DiskKey(job.payload.user, job.payload.disk)
-        guard let snapshot = try await self.ec2.snapshot(id, deadline: deadline) else {
+        guard let snapshot = try await self.snapshot(of: job) else {
             return .over(.rejected(Reason("InvalidSnapshot.NotFound", "there is no snapshot \(id)")))
         }
-        guard snapshot.disk == disk else {
-            let message = "snapshot \(id) is none of the disk \(disk.name) of \(disk.user) by its tags"
-            return .over(.rejected(Reason("foreign-snapshot", message)))
-        }
+        if let refusal = self.refusal(snapshot, job.payload) { return .over(.rejected(refusal)) }
         var tags = [DiskTag.content: uri.text]
         tags[DiskTag.usage] = usage?.text
         try await self.ec2.createTags(tags, on: [id], deadline: deadline)
@@ -179,4 +246,32 @@ extension CaptureContents {
         let snapshots = try await DiskSnapshots(of: disk, in: self.ec2, deadline: deadline)
         return .done([Write(snapshots.update(of: row))])
     }
+}
+
+extension CaptureContents {
+    static let documentation = KindDocumentation(
+        "List a disk's files",
+        summary: "lists a disk's files in its pod and stores the listing on S3",
+        "Lists the files of a disk in the running pod that has it, and stores the listing on S3.",
+        examples: [
+            ["user_id": "alice@example.com", "disk_name": "home", "pod_name": "gpu-dev-6f1c2f0e"]
+        ],
+        event: .init(
+            "A disk's files are listed",
+            "The data of disk.capture-contents.completed.",
+            examples: [
+                [
+                    "user_id": "alice@example.com",
+                    "disk_name": "home",
+                    "pod_name": "gpu-dev-6f1c2f0e",
+                    "content_s3_uri":
+                        "s3://disk-contents/alice%40example.com/home/0b6e7ab0-1f0e-4b53-8f5d-b0d2b1f0a6b1-contents.txt",
+                    "disk_size": "1.2G",
+                    "bytes": 4711,
+                    "is_truncated": false,
+                    "exit_code": 0,
+                ]
+            ]
+        )
+    )
 }

@@ -1,5 +1,6 @@
 import Jobs
 import Kubernetes
+import Platform
 
 /// The files of a disk as a command in its pod has printed them: how much is in use, a line of dashes, and the tree.
 struct Listing: Sendable, Equatable {

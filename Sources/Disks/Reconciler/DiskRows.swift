@@ -1,5 +1,7 @@
 import AWS
 import FoundationEssentials
+import Jobs
+import Platform
 import Postgres
 
 /// Statements that change many rows of `disks` at once.
@@ -22,8 +24,8 @@ enum DiskRows {
                     AND coalesce(d.in_use, false) = p.seen_in_use
                     AND d.reservation_id IS NOT DISTINCT FROM p.seen_holder
                     AND coalesce(d.is_deleted, false) = false
-                    AND (p.in_use IS DISTINCT FROM false OR NOT \(Disk.isBeingTaken))
-                    AND NOT \(Disk.isHeld(user: "d.user_id", name: "d.disk_name"))
+                    AND (p.in_use IS DISTINCT FROM false OR d.reservation_id IS NULL AND NOT \(Disk.isBeingTaken))
+                    AND NOT \(ExclusiveKey.isHeld(ExclusiveKey.disk(user: "d.user_id", name: "d.disk_name")))
                 FOR UPDATE OF d SKIP LOCKED
             )
             UPDATE disks d SET
@@ -33,7 +35,7 @@ enum DiskRows {
                 snapshot_count = coalesce(p.snapshot_count, d.snapshot_count),
                 pending_snapshot_count = coalesce(p.pending, d.pending_snapshot_count),
                 is_backing_up = coalesce(p.pending > 0, d.is_backing_up),
-                last_snapshot_at = coalesce(to_timestamp(p.last_snapshot), d.last_snapshot_at)
+                last_snapshot_at = greatest(to_timestamp(p.last_snapshot), d.last_snapshot_at)
             FROM patch p JOIN free USING (disk_id) WHERE d.disk_id = p.disk_id
             """
     }
@@ -54,7 +56,7 @@ enum DiskRows {
                 size_gb integer, in_use boolean, created double precision, reservation_id text,
                 snapshot_count integer, pending integer, last_snapshot double precision)
             WHERE NOT EXISTS (SELECT FROM disks d WHERE d.ebs_volume_id = n.ebs_volume_id)
-                AND NOT \(Disk.isHeld(user: "n.user_id", name: "n.disk_name"))
+                AND NOT \(ExclusiveKey.isHeld(ExclusiveKey.disk(user: "n.user_id", name: "n.disk_name")))
             ON CONFLICT (user_id, disk_name) DO NOTHING
             """
     }

@@ -1,16 +1,19 @@
 import AWS
 import FoundationEssentials
+import Jobs
+import Platform
 
 /// All that one run of the reconciliation has read, before it decides anything.
 struct Inventory: Sendable {
     /// Every row, deleted ones included.
     let rows: [Disk]
     /// What other jobs are at, as their exclusive keys have it.
-    let heldDisks: Set<String>
+    let heldDisks: Set<ExclusiveKey>
     /// Every volume that AWS has told of, whatever its state and tags.
     private(set) var volumes: [VolumeID: Volume]
     /// Nil if the snapshots could not be read.
     let snapshots: SnapshotCensus?
+    /// What time it is for PostgreSQL.
     let now: Date
 
     /// Volumes of which it is not known whether they exist.
@@ -18,10 +21,10 @@ struct Inventory: Sendable {
 
     init(
         rows: [Disk],
-        heldDisks: Set<String> = [],
+        heldDisks: Set<ExclusiveKey> = [],
         volumes: [Volume],
         snapshots: SnapshotCensus?,
-        now: Date = Date(),
+        now: Date,
     ) {
         self.rows = rows
         self.heldDisks = heldDisks
@@ -30,7 +33,7 @@ struct Inventory: Sendable {
         self.now = now
     }
 
-    func isHeld(_ disk: DiskKey) -> Bool { self.heldDisks.contains(disk.description) }
+    func isHeld(_ disk: DiskKey) -> Bool { self.heldDisks.contains(disk.exclusiveKey) }
 
     /// Volumes that rows name and the listing lacks, where it matters whether they exist.
     ///

@@ -1,6 +1,8 @@
 import AWS
+import FoundationEssentials
 import Jobs
 import Logging
+import Platform
 import Postgres
 
 /// Reads what a run of the reconciliation has to decide on.
@@ -12,15 +14,21 @@ struct InventoryReader: Sendable {
     let scope: SnapshotCensus.Scope
     let job: JobContext
 
-    func read(in session: PostgresConnection) async throws -> Inventory {
+    func read(in session: PostgresConnection, at now: Date) async throws -> Inventory {
         let volumes = try await self.ec2.describeVolumes(
             matching: [.hasTag(DiskTag.user)],
             deadline: self.job.deadline
         )
         let snapshots = await self.snapshots(of: volumes)
-        let held = try await Disk.held(in: session)
+        let held = try await ExclusiveKey.held(in: session)
         let rows = try await Disk.all(in: session)
-        var inventory = Inventory(rows: rows, heldDisks: held, volumes: volumes, snapshots: snapshots)
+        var inventory = Inventory(
+            rows: rows,
+            heldDisks: held,
+            volumes: volumes,
+            snapshots: snapshots,
+            now: now
+        )
         let doubts = inventory.volumesInDoubt
         do throws(AWSError) {
             inventory.add(try await self.ec2.describeVolumes(existing: doubts, deadline: self.job.deadline))
@@ -33,26 +41,26 @@ struct InventoryReader: Sendable {
 
     private func snapshots(of volumes: [Volume]) async -> SnapshotCensus? {
         do throws(AWSError) {
-            let snapshots =
+            let all = try await self.ec2.describeSnapshots(
+                matching: [.hasTag(DiskTag.user)],
+                deadline: self.job.deadline
+            )
+            let counted =
                 switch self.scope {
-                case .disk:
-                    try await self.ec2.describeSnapshots(
-                        matching: [.hasTag(DiskTag.user)],
-                        deadline: self.job.deadline
-                    )
+                case .disk: all
                 case .volume: try await self.snapshots(ofEach: volumes.map(\.id))
                 }
-            return await self.census(snapshots)
+            return await self.census(counted, all)
         } catch {
             self.warn("snapshots could not be read", error)
             return nil
         }
     }
 
-    private func census(_ snapshots: [Snapshot]) async -> SnapshotCensus {
+    private func census(_ snapshots: [Snapshot], _ all: [Snapshot]) async -> SnapshotCensus {
         let scope = self.scope
         return await withTaskExecutorPreference(globalConcurrentExecutor) {
-            SnapshotCensus(snapshots, scope: scope)
+            SnapshotCensus(snapshots, scope: scope, ofDisks: all)
         }
     }
 

@@ -1,6 +1,7 @@
 import AWS
 import FoundationEssentials
 import Jobs
+import Platform
 
 /// What is to become of the volumes in quarantine and of the copies that were made of earlier ones.
 ///
@@ -28,15 +29,14 @@ struct QuarantinePlan: Sendable {
     /// Safety snapshots that have been kept for as long as they must.
     private(set) var outdated: [Snapshot] = []
     private(set) var complaints: [Reason] = []
+    /// What is due and left to later runs, because so much at once may have been misread.
+    private(set) var deferred = 0
 
     /// How long a volume stays.
     static let term: TimeInterval = 30 * 86_400
 
     /// At how many days before the end the user is reminded.
     static let reminderDays = [1, 3, 7]
-
-    /// How long a safety snapshot is kept at least, in days.
-    static let retentionDays = 90
 
     /// So many copies that ended in error are enough.
     private static let mostFailures = 3
@@ -52,7 +52,7 @@ struct QuarantinePlan: Sendable {
             self.decide(volume, inventory, isNamed: named.contains(volume.id))
         }
         self.outdated = Self.outdated(inventory)
-        self.guardAgainstMisreading(inventory)
+        self.limit(inventory)
     }
 
     private mutating func decide(_ volume: Volume, _ inventory: Inventory, isNamed: Bool) {
@@ -104,16 +104,16 @@ struct QuarantinePlan: Sendable {
         self.complaints.append(Reason("quarantine", "volume \(volume.id) of \(volume.ownerInWords) \(what)"))
     }
 
-    private mutating func guardAgainstMisreading(_ inventory: Inventory) {
+    /// Of each class the oldest go, as many as one run may delete.
+    private mutating func limit(_ inventory: Inventory) {
         let (volumes, snapshots) = (inventory.volumes.count, inventory.snapshots?.total ?? 0)
-        if let refusal = DestructionLimit.refusal(removing: self.deletions.count, of: volumes, "volumes") {
-            self.complaints.append(refusal)
-            self.deletions = []
+        let due = self.deletions.count + self.outdated.count
+        let oldest = self.deletions.sorted {
+            $0.volume.quarantinedSince ?? .distantFuture < $1.volume.quarantinedSince ?? .distantFuture
         }
-        if let refusal = DestructionLimit.refusal(removing: self.outdated.count, of: snapshots, "snapshots") {
-            self.complaints.append(refusal)
-            self.outdated = []
-        }
+        self.deletions = Array(oldest.prefix(DestructionLimit.allowance(of: volumes)))
+        self.outdated = Array(self.outdated.prefix(DestructionLimit.allowance(of: snapshots)))
+        self.deferred = due - self.deletions.count - self.outdated.count
     }
 
     private static func outdated(_ inventory: Inventory) -> [Snapshot] {
@@ -140,18 +140,5 @@ extension Volume {
         }
         let given = self.tags[DiskTag.quarantineReminded].flatMap { Int($0) }
         return given.map { $0 <= days } ?? false ? nil : days
-    }
-}
-
-extension Snapshot {
-    /// Whether it is a safety copy whose volume was given up longer ago than such copies are kept.
-    ///
-    /// Times that cannot be read keep it for ever.
-    func isOutdated(at now: Date) -> Bool {
-        guard self.tags[DiskTag.safetySnapshot] == "true",
-            let since = self.tags[DiskTag.quarantineDeletion].flatMap({ Date(rfc3339: $0) }),
-            let days = Int(self.tags[DiskTag.retentionDays] ?? "\(QuarantinePlan.retentionDays)")
-        else { return false }
-        return now.timeIntervalSince(since) > Double(max(days, QuarantinePlan.retentionDays)) * 86_400
     }
 }

@@ -16,25 +16,40 @@ struct ReconcileAll: JobHandler {
     /// Where a session of the run's own leads, past any pooler.
     let direct: PostgresConfiguration
     let ec2: EC2Client
+    let retention: DiskRetention
     let deadline: Duration?
 
-    struct Payload: Decodable, DryRunPayload {
+    init(_ services: DiskServices) {
+        self.database = services.database
+        self.direct = services.direct
+        self.ec2 = services.ec2
+        self.retention = services.retention
+        self.deadline = services.reconcileDeadline
+    }
+
+    typealias Event = ReconcileStatistics
+
+    struct Payload: DryRunPayload {
         let scope: SnapshotCensus.Scope
         let isDryRun: Bool
 
-        init(from decoder: any Decoder) throws {
-            let (scope, isDryRun) = try PayloadFields(decoder).read(
-                PayloadField<SnapshotCensus.Scope?>.optional("snapshot_count"),
-                PayloadField<Switch?>.optional("dry_run")
-            )
-            self.scope = scope ?? .disk
-            self.isDryRun = isDryRun?.isOn ?? false
-        }
+        static let shape = PayloadShape(
+            Self.init,
+            .optional(
+                "snapshot_count",
+                """
+                What snapshot_count counts: the snapshots of the disk, or as in older versions only those \
+                of the current volume.
+                """,
+                default: "disk"
+            ),
+            .dryRun
+        )
     }
 
-    func exclusiveKey(for payload: Payload) -> String? { Self.kind.name }
+    func exclusiveKey(for payload: Payload) -> ExclusiveKey? { ExclusiveKey("disk.reconcile-all") }
 
-    func act(on job: Job<Payload>) async throws -> Fate {
+    func act(on job: Job<Payload>) async throws -> Outcome {
         let session = try await PostgresConnection.connect(
             self.direct,
             on: self.database.loop,
@@ -43,7 +58,7 @@ struct ReconcileAll: JobHandler {
         do {
             let statistics = try await self.reconcile(job, in: session)
             await session.close()
-            return .success(try self.success(statistics, job))
+            return .success(self.success(statistics, job))
         } catch {
             await session.close()
             throw error
@@ -61,22 +76,75 @@ struct ReconcileAll: JobHandler {
             return statistics
         }
         let reader = InventoryReader(ec2: self.ec2, scope: job.payload.scope, job: job.context)
-        let inventory = try await reader.read(in: session)
+        let inventory = try await reader.read(in: session, at: try await self.database.now())
         // Ten thousand volumes take a while to think over, and the loop has other jobs.
         let plan = await withTaskExecutorPreference(globalConcurrentExecutor) {
             ReconciliationPlan(inventory)
         }
-        var run = ReconcileRun(plan, of: job, isDryRun: isDryRun, ec2: self.ec2, lock: lock)
+        var run = ReconcileRun(plan, of: job, isDryRun: isDryRun, ec2: self.ec2, self.retention, lock: lock)
         try await run.carryOut()
         try await lock.release(job.context.logger)
         return run.statistics
     }
 
-    private func success(_ statistics: ReconcileStatistics, _ job: Job<Payload>) throws -> Success {
+    private func success(_ statistics: ReconcileStatistics, _ job: Job<Payload>) -> Success {
         let level: Logger.Level = statistics.errors > 0 || statistics.is_partial ? .warning : .info
-        let text = String(decoding: try JSONEncoder().encode(statistics), as: UTF8.self)
         statistics.tell()
-        job.context.logger.log(level: level, "disks were reconciled", metadata: ["statistics": "\(text)"])
+        job.context.logger.log(
+            level: level,
+            "disks were reconciled",
+            metadata: ["statistics": "\(statistics.json)"]
+        )
         return Success(subject: EventSubject("disks"), data: statistics)
     }
+}
+
+extension ReconcileAll {
+    static let documentation = KindDocumentation(
+        "Make PostgreSQL follow AWS for all volumes",
+        summary: "makes PostgreSQL agree with AWS about all volumes",
+        """
+        Compares every volume and snapshot with every disk, and mends the rows; volumes that are there \
+        twice are put into quarantine, and those long in quarantine deleted once their safety copy is \
+        complete.
+        """,
+        examples: [
+            [:]
+        ],
+        event: .init(
+            "PostgreSQL follows AWS",
+            "The data of disk.reconcile-all.completed.",
+            examples: [
+                [
+                    "aws_volumes": 250,
+                    "db_records": 250,
+                    "synced": 250,
+                    "updated": 0,
+                    "created": 0,
+                    "errors": 0,
+                    "volume_id_conflicts": 0,
+                    "aws_duplicates": 0,
+                    "quarantined_volumes": 0,
+                    "skipped_duplicates": 0,
+                    "unresolved_duplicates": 0,
+                    "orphaned_db_active": 0,
+                    "orphaned_db_deleted": 0,
+                    "deleted_disk_volumes": 0,
+                    "ignored_volumes": 0,
+                    "transient_skipped": 0,
+                    "cleanup_quarantined_found": 0,
+                    "cleanup_deleted": 0,
+                    "cleanup_skipped_too_recent": 0,
+                    "cleanup_waiting_snapshot": 0,
+                    "cleanup_snapshots_deleted": 0,
+                    "unclear_disks": 0,
+                    "unmarked_snapshots": 0,
+                    "deferred": 0,
+                    "skipped_concurrent_run": false,
+                    "is_partial": false,
+                    "dry_run": false,
+                ]
+            ]
+        )
+    )
 }

@@ -92,7 +92,7 @@ extension ReconcileRun {
         let reason =
             "duplicate of \(choice.current.id), the current volume of disk \(disk.name) of \(disk.user)"
         let tags: Tags = [
-            DiskTag.quarantined: Date().rfc3339,
+            DiskTag.quarantined: self.plan.now.rfc3339,
             DiskTag.quarantineReason: String(String.UnicodeScalarView(reason.unicodeScalars.prefix(256))),
         ]
         let (ec2, ids) = (self.ec2, choice.others.map(\.id))

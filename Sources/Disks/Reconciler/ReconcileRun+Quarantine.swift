@@ -2,6 +2,7 @@ import AWS
 import FoundationEssentials
 import Jobs
 import Logging
+import Platform
 import Postgres
 
 extension ReconcileRun {
@@ -35,7 +36,7 @@ extension ReconcileRun {
             self.statistics.cleanup_waiting_snapshot += 1
             return
         }
-        let (ec2, operation) = (self.ec2, self.job.description)
+        let (ec2, operation, now) = (self.ec2, self.job.description, self.plan.now)
         let description =
             "gpu-dev safety snapshot of volume \(volume.id), given up after quarantine, for \(volume.ownerInWords)"
         let isBegun = try await self.change("copy") { deadline throws(AWSError) in
@@ -44,7 +45,7 @@ extension ReconcileRun {
                     of: volume.id,
                     description: String(description.prefix(255)),
                     operation: operation,
-                    tags: volume.tagsOfSafetyCopy,
+                    tags: volume.tagsOfSafetyCopy(at: now),
                     deadline: deadline
                 )
             } catch {
@@ -107,8 +108,12 @@ extension ReconcileRun {
         }
         guard let answer else { return }
         guard let copy = answer.copy else { return self.statistics.cleanup_snapshots_deleted += 1 }
-        guard copy.isOutdated(at: Date()), answer.original == nil else { return }
+        guard copy.isOutdated(at: self.plan.now), answer.original == nil else { return }
         guard !self.isDryRun else { return self.statistics.cleanup_snapshots_deleted += 1 }
+        let claim: Int64? = try await self.lock.session.run(
+            SnapshotDeletion(snapshot: copy, cause: .safetyCopy, job: self.job).claim(self.retention)
+        ).rows.first?.readOptional("claim")
+        guard let claim else { return self.statistics.deferred += 1 }
         self.context.logger.notice("a safety snapshot is deleted after its time", metadata: copy.facts)
         var isNeeded = false
         let isDone = try await self.change("delete a snapshot") { deadline throws(AWSError) in
@@ -119,7 +124,8 @@ extension ReconcileRun {
                 isNeeded = true
             }
         }
-        if isDone, !isNeeded { self.statistics.cleanup_snapshots_deleted += 1 }
+        guard !isDone || isNeeded else { return self.statistics.cleanup_snapshots_deleted += 1 }
+        _ = try await self.lock.session.run(SnapshotDeletion.withdrawal(claim))
     }
 }
 
@@ -134,14 +140,14 @@ extension Volume {
         ]
     }
 
-    fileprivate var tagsOfSafetyCopy: Tags {
-        let now = Date().rfc3339
+    fileprivate func tagsOfSafetyCopy(at time: Date) -> Tags {
+        let now = time.rfc3339
         var tags: Tags = [
             DiskTag.safetySnapshot: "true",
             DiskTag.originalVolume: self.id.rawValue,
             DiskTag.quarantineTime: self.tags[DiskTag.quarantined] ?? now,
             DiskTag.quarantineDeletion: now,
-            DiskTag.retentionDays: String(QuarantinePlan.retentionDays),
+            DiskTag.retentionDays: String(SafetyCopy.retentionDays),
         ]
         tags[DiskTag.user] = self.tags[DiskTag.user]
         tags[DiskTag.olderDisk] = self.diskName

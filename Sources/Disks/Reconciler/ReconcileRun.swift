@@ -2,6 +2,7 @@ import AWS
 import FoundationEssentials
 import Jobs
 import Logging
+import Platform
 import Postgres
 
 /// Carries a plan out, step by step, and counts what came of it.
@@ -15,6 +16,7 @@ struct ReconcileRun: Sendable {
     let context: JobContext
     let isDryRun: Bool
     let ec2: EC2Client
+    let retention: DiskRetention
     let lock: ReconcilerLock
     var statistics: ReconcileStatistics
 
@@ -29,6 +31,7 @@ struct ReconcileRun: Sendable {
         of job: Job<ReconcileAll.Payload>,
         isDryRun: Bool,
         ec2: EC2Client,
+        _ retention: DiskRetention,
         lock: ReconcilerLock
     ) {
         self.plan = plan
@@ -36,6 +39,7 @@ struct ReconcileRun: Sendable {
         self.context = job.context
         self.isDryRun = isDryRun
         self.ec2 = ec2
+        self.retention = retention
         self.lock = lock
         self.statistics = plan.statistics
         self.statistics.dry_run = isDryRun
@@ -50,6 +54,10 @@ struct ReconcileRun: Sendable {
         for (volume, name) in self.plan.misnamed where self.hasTime() {
             try await self.rename(volume, to: name)
         }
+        for (disk, marked) in self.plan.marked where self.hasTime() {
+            try await self.unmark(marked, of: disk)
+        }
+        try await self.note(self.plan.doubts)
         try await self.cleanUp()
     }
 
@@ -139,6 +147,59 @@ extension ReconcileRun {
         let ec2 = self.ec2
         _ = try await self.change("rename") { deadline throws(AWSError) in
             try await ec2.createTags([DiskTag.disk: name], on: [volume], deadline: deadline)
+        }
+    }
+}
+
+extension ReconcileRun {
+    /// Takes the marks of a deletion off snapshots whose disk lives, if no job is at it and it lives still.
+    private mutating func unmark(_ snapshots: [SnapshotID], of disk: DiskKey) async throws {
+        let rows = try await self.lock.session.run(
+            """
+            SELECT FROM disks d WHERE d.user_id = \(disk.user) AND d.disk_name = \(disk.name)
+                AND d.is_deleted IS NOT TRUE AND NOT \(ExclusiveKey.isHeld(ExclusiveKey.disk(user: "d.user_id", name: "d.disk_name")))
+            """
+        ).rows
+        guard !rows.isEmpty else { return self.statistics.transient_skipped += 1 }
+        guard !self.isDryRun else { return self.statistics.unmarked_snapshots += snapshots.count }
+        self.context.logger.notice(
+            "snapshots of a disk that lives were marked for deletion",
+            metadata: [
+                "disk.user": "\(disk.user)", "disk.name": "\(disk.name)",
+                "aws.snapshots": "\(snapshots.map(\.rawValue).joined(separator: " "))",
+            ]
+        )
+        let ec2 = self.ec2
+        let isDone = try await self.change("unmark") { deadline throws(AWSError) in
+            try await ec2.deleteTags(
+                [DiskTag.deleteDate, DiskTag.markedDeletedAt],
+                from: snapshots,
+                deadline: deadline
+            )
+        }
+        if isDone { self.statistics.unmarked_snapshots += snapshots.count }
+    }
+
+    /// Has the rows and the log say why a disk is left alone.
+    private mutating func note(_ doubts: [(disk: DiskKey, doubt: Doubt)]) async throws {
+        for (disk, doubt) in doubts where self.hasTime() {
+            self.context.logger.warning(
+                "it is unclear where the newest data of a disk is",
+                metadata: [
+                    "disk.user": "\(disk.user)", "disk.name": "\(disk.name)",
+                    "error.code": "\(doubt.code.rawValue)", "error": "\(doubt.message)",
+                ]
+            )
+            guard !self.isDryRun else { continue }
+            doubt.count(in: ReconcileAll.kind)
+            _ = try await self.lock.session.run(
+                """
+                UPDATE disks SET operation_error = \(doubt.reason.description)
+                WHERE user_id = \(disk.user) AND disk_name = \(disk.name)
+                    AND operation_error IS DISTINCT FROM \(doubt.reason.description)
+                    AND operation_status IS DISTINCT FROM 'in_progress'
+                """
+            )
         }
     }
 }

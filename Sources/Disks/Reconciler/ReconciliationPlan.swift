@@ -1,6 +1,7 @@
 import AWS
 import FoundationEssentials
 import Jobs
+import Platform
 
 /// What one run is to do, decided from what was read and from nothing else.
 ///
@@ -29,9 +30,16 @@ struct ReconciliationPlan: Sendable {
     private(set) var resolutions: [Resolution] = []
     /// Volumes whose tags call their disk by an earlier name, with the name of today.
     private(set) var misnamed: [(volume: VolumeID, name: String)] = []
+    /// Snapshots of disks that live which are marked for deletion.
+    private(set) var marked: [(disk: DiskKey, snapshots: [SnapshotID])] = []
+    /// Disks of which it is unclear where their newest data is.
+    private(set) var doubts: [(disk: DiskKey, doubt: Doubt)] = []
     private(set) var quarantine = QuarantinePlan()
     /// Why things were left as they are; each is an error.
     private(set) var complaints: [Reason] = []
+
+    /// What time it was for PostgreSQL when all was read.
+    var now: Date { self.inventory.now }
 
     private let inventory: Inventory
     private var rows: [DiskKey: Disk] = [:]
@@ -61,6 +69,7 @@ struct ReconciliationPlan: Sendable {
         self.groupVolumes()
         self.decideGroups()
         self.decideOrphans()
+        self.decideRest()
         self.decideQuarantine()
     }
 
@@ -153,14 +162,22 @@ extension ReconciliationPlan {
                 self.follow(volumes[0], of: disk)
             }
         }
-        let doomed = resolutions.reduce(0) { $0 + $1.choice.others.count }
-        let known = self.groups.values.reduce(0) { $0 + $1.count }
-        if let refusal = DestructionLimit.refusal(removing: doomed, of: known, "live volumes") {
-            self.statistics.unresolved_duplicates += resolutions.count
-            self.complain(refusal)
-        } else {
-            self.statistics.skipped_duplicates += doomed
-            self.resolutions = resolutions.sorted { $0.disk.description < $1.disk.description }
+        self.take(resolutions.sorted { $0.disk.description < $1.disk.description })
+    }
+
+    /// As many as one run may do; the others' turn comes.
+    private mutating func take(_ resolutions: [Resolution]) {
+        var allowance = DestructionLimit.allowance(of: self.groups.values.reduce(0) { $0 + $1.count })
+        for resolution in resolutions {
+            let count = resolution.choice.others.count
+            guard count <= allowance else {
+                self.statistics.deferred += count
+                self.statistics.unresolved_duplicates += 1
+                continue
+            }
+            allowance -= count
+            self.statistics.skipped_duplicates += count
+            self.resolutions.append(resolution)
         }
     }
 
@@ -186,7 +203,8 @@ extension ReconciliationPlan {
     private func isPendingElsewhere(_ row: Disk?, _ volumes: [Volume]) -> Bool {
         guard let named = row?.volume, !volumes.contains(where: { $0.id == named }) else { return false }
         return switch self.presence(of: named) {
-        case .gone, .setAside: false
+        case .gone: row?.isHeld ?? false
+        case .setAside: false
         case .there, .unknown: true
         }
     }
@@ -201,15 +219,39 @@ extension ReconciliationPlan {
                 self.statistics.volume_id_conflicts += 1
                 return
             case .setAside: self.statistics.volume_id_conflicts += 1
-            case .gone: break
+            case .gone:
+                // What the holder worked on is gone, and this is something else.
+                guard let row, row.isHeld else { break }
+                if row.isHolderOver { self.doubt(disk, .lostVolume(named, beside: volume)) }
+                return
             }
         }
+        guard self.isClear(volume, of: disk, row) else { return }
         if volume.tags[DiskTag.disk] != disk.name { self.misnamed.append((volume.id, disk.name)) }
         switch self.decision(on: row, disk, volume) {
         case .nothing: self.statistics.synced += 1
         case .change(let change): self.changes.append(change)
         case .bringIn(let one): self.imports.append(one)
         }
+    }
+
+    /// Whether the volume can be the current one of its disk, going by the snapshots.
+    ///
+    /// Where it cannot, the row is told no more than that the volume is in use.
+    private mutating func isClear(_ volume: Volume, of disk: DiskKey, _ row: Disk?) -> Bool {
+        guard let census = self.inventory.snapshots else { return row?.volume == volume.id || row == nil }
+        let snapshots = census.ofDisk[disk] ?? []
+        guard let newer = NewestState.snapshot(newerThan: volume, among: snapshots) else { return true }
+        self.doubt(disk, .staleVolume(volume, newer))
+        if let row, row.volume == volume.id, volume.isAttached, !row.isInUse {
+            self.changes.append(RowChange(row: row, changes: [.isInUse(true)]))
+        }
+        return false
+    }
+
+    private mutating func doubt(_ disk: DiskKey, _ doubt: Doubt) {
+        self.statistics.unclear_disks += 1
+        self.doubts.append((disk, doubt))
     }
 
     private func decision(on row: Disk?, _ disk: DiskKey, _ volume: Volume) -> RowDecision {
@@ -247,22 +289,41 @@ extension ReconciliationPlan {
                 continue
             }
             self.statistics.orphaned_db_active += 1
-            guard row.isInUse, !row.isBeingTaken else { continue }
+            guard row.isInUse, row.isNobodys else { continue }
             if self.inventory.isHeld(row.key) {
                 self.skip(row.key)
             } else {
                 freed.append(RowChange(row: row, changes: [.isInUse(false)]))
             }
         }
-        if let refusal = DestructionLimit.refusal(
-            removing: freed.count,
-            of: named.count,
-            "disks with a volume"
-        ) {
-            self.complain(refusal)
-        } else {
-            self.changes += freed
+        let allowance = DestructionLimit.allowance(of: named.count)
+        self.statistics.deferred += max(0, freed.count - allowance)
+        self.changes += freed.prefix(allowance)
+    }
+
+    /// What is wrong with disks that need no volume: those without one that are unclear, and marks on those that live.
+    private mutating func decideRest() {
+        guard let census = self.inventory.snapshots else { return }
+        for (disk, row) in self.rows where !row.isDeleted && !self.inventory.isHeld(disk) {
+            if let marked = census.marked[disk] { self.marked.append((disk, marked)) }
+            guard self.groups[disk] == nil, !self.excluded.contains(disk),
+                !row.isBeingTaken || row.holder != nil && row.isHolderOver
+            else { continue }
+            if let volume = row.volume, self.inventory.unknown.contains(volume) { continue }
+            let named = [row.volume, row.handedOutVolume].compactMap {
+                $0.flatMap { self.inventory.volumes[$0] }
+            }
+            let state = NewestState(
+                of: row,
+                DiskVolumes(named, of: row),
+                DiskSnapshots(census.ofDisk[disk] ?? []),
+                // What a session has written counts from its end on, when its release is to come.
+                for: row.isInUse && row.holder != nil && row.isHolderOver ? .release : .pruning
+            )
+            if case .unclear(let doubt) = state.finding { self.doubt(disk, doubt) }
         }
+        self.marked.sort { $0.disk.description < $1.disk.description }
+        self.doubts.sort { $0.disk.description < $1.disk.description }
     }
 
     private mutating func decideQuarantine() {
@@ -271,6 +332,7 @@ extension ReconciliationPlan {
         self.statistics.cleanup_quarantined_found = self.quarantine.found
         self.statistics.cleanup_skipped_too_recent = self.quarantine.tooRecent
         self.statistics.cleanup_waiting_snapshot = self.quarantine.waiting
+        self.statistics.deferred += self.quarantine.deferred
         for complaint in self.quarantine.complaints { self.complain(complaint) }
     }
 }

@@ -5,7 +5,7 @@ import Jobs
 /// The snapshots of one listing, counted by disk and by volume in one pass.
 struct SnapshotCensus: Sendable {
     /// What `snapshot_count` counts.
-    enum Scope: String, Sendable {
+    enum Scope: String, Sendable, CaseIterable, PayloadValue {
         /// The snapshots of the disk, whatever volume they were taken of.
         case disk
         /// All of the current volume's, as older versions did; for comparison.
@@ -25,14 +25,29 @@ struct SnapshotCensus: Sendable {
     /// The copies that were made of volumes in quarantine.
     private(set) var safetyCopies: [VolumeID: [Snapshot]] = [:]
 
+    /// The snapshots of each disk that may hold its data, marks of a deletion or not.
+    private(set) var ofDisk: [DiskKey: [Snapshot]] = [:]
+
+    /// Those among them that are marked for deletion.
+    private(set) var marked: [DiskKey: [SnapshotID]] = [:]
+
     private let scope: Scope
     private var ofDisks: [DiskKey: SnapshotSummary] = [:]
     private var ofVolumes: [VolumeID: OfVolume] = [:]
 
-    init(_ snapshots: [Snapshot], scope: Scope = .disk) {
+    /// - Parameters:
+    ///   - snapshots: What is counted.
+    ///   - scope: What `snapshot_count` counts.
+    ///   - all: Those of all disks, where `snapshots` are not these.
+    init(_ snapshots: [Snapshot], scope: Scope = .disk, ofDisks all: [Snapshot]? = nil) {
         self.total = snapshots.count
         self.scope = scope
         for snapshot in snapshots { self.count(snapshot) }
+        for snapshot in all ?? snapshots where snapshot.tags[DiskTag.safetySnapshot] == nil {
+            guard let disk = snapshot.disk else { continue }
+            self.ofDisk[disk, default: []].append(snapshot)
+            if snapshot.tags[DiskTag.deleteDate] != nil { self.marked[disk, default: []].append(snapshot.id) }
+        }
     }
 
     /// What the row of a disk whose current volume is `volume` has to say of its snapshots.
@@ -70,10 +85,4 @@ extension Snapshot {
         guard let user = self.tags[DiskTag.user], let name = self.tags[DiskTag.disk] else { return nil }
         return DiskKey(user: user, name: name)
     }
-}
-
-extension SnapshotCensus.Scope: PayloadValue {
-    static let requirement = "disk or volume"
-
-    init?(wire: String) { self.init(rawValue: wire) }
 }

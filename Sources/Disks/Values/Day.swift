@@ -4,6 +4,7 @@ import Jobs
 /// A day in UTC, written `YYYY-MM-DD`; the value of the tag `delete-date`.
 struct Day: Hashable, Comparable, Sendable, CustomStringConvertible, PayloadValue {
     static let requirement = "a day as in RFC 3339, such as 2025-01-31"
+    static let schema = ValueSchema.text(format: "date")
 
     let description: String
 
@@ -24,8 +25,6 @@ struct Day: Hashable, Comparable, Sendable, CustomStringConvertible, PayloadValu
         self.start = Date(timeIntervalSince1970: days * 86_400)
         self.description = String(self.start.rfc3339.prefix(10))
     }
-
-    static var today: Day { Day(of: Date()) }
 
     func adding(days: Int) -> Day { Day(of: self.start.addingTimeInterval(Double(days) * 86_400)) }
 

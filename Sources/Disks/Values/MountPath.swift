@@ -3,11 +3,9 @@ import Jobs
 /// Where a container has a disk.
 struct MountPath: Hashable, Sendable, PayloadValue {
     static let requirement = "an absolute path of at most 256 characters without control characters"
-    static let usual = MountPath(text: "/home/dev")
+    static let schema = ValueSchema.text(atMost: 256, pattern: #"^/[^\x00-\x1f\x7f]*$"#)
 
     let text: String
-
-    private init(text: String) { self.text = text }
 
     init?(wire: String) {
         let isPlain = wire.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F }

@@ -3,8 +3,4 @@ import Jobs
 /// Why a snapshot is taken; the value of the tag `SnapshotType`.
 enum SnapshotType: String, Sendable, CaseIterable, PayloadValue {
     case shutdown, cancellation, migration, initial
-
-    static let requirement = "shutdown, cancellation, migration or initial"
-
-    init?(wire: String) { self.init(rawValue: wire) }
 }

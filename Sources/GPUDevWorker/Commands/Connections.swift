@@ -9,11 +9,17 @@ enum Connections {
     /// Commands speak for themselves; their clients log nothing.
     private static let silence = Logger(label: "gpudev-worker") { _ in SwiftLogNoOpLogHandler() }
 
+    /// How long a command waits for a connection before it says that there is none.
+    private static let patience: Duration = .seconds(4)
+
     static func withBroker<Result>(
         _ configuration: RabbitMQConfiguration,
         _ body: (RabbitMQConnection) async throws -> Result,
     ) async throws -> Result {
-        let named = configuration.with { $0.connectionName = "gpudev-worker command" }
+        let named = configuration.with {
+            $0.connectionName = "gpudev-worker command"
+            $0.connectTimeout = Self.patience
+        }
         return try await self.lend(body) { loop in
             try await RabbitMQConnection.connect(named, on: loop, logger: self.silence)
         } close: {
@@ -26,7 +32,11 @@ enum Connections {
         _ body: (PostgresPool) async throws -> Result,
     ) async throws -> Result {
         try await self.lend(body) { loop in
-            PostgresPool(configuration.with { $0.connections = 0...2 }, on: loop, logger: self.silence)
+            // A pool goes on trying to connect for as long as a call may take; somebody at a terminal does not.
+            let hasty = configuration.with { $0.connectDeadline = Self.patience }
+            let probe = try await PostgresConnection.connect(hasty, on: loop, logger: self.silence)
+            await probe.close()
+            return PostgresPool(hasty.with { $0.connections = 0...2 }, on: loop, logger: self.silence)
         } close: {
             await $0.close()
         }
@@ -36,8 +46,9 @@ enum Connections {
         _ configuration: PostgresConfiguration,
         _ body: (PostgresConnection) async throws -> Result,
     ) async throws -> Result {
-        try await self.lend(body) { loop in
-            try await PostgresConnection.connect(configuration, on: loop, logger: self.silence)
+        let hasty = configuration.with { $0.connectDeadline = Self.patience }
+        return try await self.lend(body) { loop in
+            try await PostgresConnection.connect(hasty, on: loop, logger: self.silence)
         } close: {
             await $0.close()
         }

@@ -27,7 +27,7 @@ struct DeadCommand: AsyncParsableCommand {
                 let encoder = JSONEncoder()
                 encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
                 let summaries = letters.map { DeadLetterSummary($0) }
-                return Terminal.print(String(decoding: try encoder.encode(summaries), as: UTF8.self))
+                return Terminal.print(json: String(decoding: try encoder.encode(summaries), as: UTF8.self))
             }
             for letter in letters { Terminal.print(DeadLetterSummary(letter).line) }
         }
@@ -46,9 +46,9 @@ struct DeadCommand: AsyncParsableCommand {
             for letter in letters {
                 Terminal.print(DeadLetterSummary(letter).line)
                 for header in letter.message.properties.headers.entries {
-                    Terminal.print("    \(header.name): \(header.value.shown)")
+                    Terminal.print("    \(header.name): \(header.value.shown)".cleaned())
                 }
-                Terminal.print(String(decoding: letter.message.body, as: UTF8.self))
+                Terminal.print(String(decoding: letter.message.body, as: UTF8.self).cleaned())
             }
         }
     }
@@ -60,7 +60,7 @@ struct DeadCommand: AsyncParsableCommand {
 
         @OptionGroup var choice: DeadLetterOptions
 
-        @Option(help: "At most so many a second.")
+        @Option(help: "Maximum number of messages a second.")
         var rate: Double?
 
         @Flag(help: "Only list what would be replayed.")

@@ -16,10 +16,10 @@ struct DeadLetterOptions: ParsableArguments {
     @Option(help: "Only that of this job.")
     var job: String?
 
-    @Option(help: "Only those that died at least so long ago, such as 1h.")
+    @Option(help: "Only those dead-lettered at least this long ago, such as 1h.")
     var olderThan: String?
 
-    @Option(help: "At most so many.")
+    @Option(help: "Maximum number of messages.")
     var limit: Int?
 
     func validate() throws {
@@ -37,7 +37,7 @@ struct DeadLetterOptions: ParsableArguments {
             for queue in self.queues(topology) {
                 let rest = (self.limit ?? .max) - letters.count
                 guard rest > 0 else { break }
-                letters += try await DeadQueue(queue, on: connection).letters(
+                letters += try await DeadQueue(queue, of: topology, on: connection).letters(
                     matching: self.filter,
                     limit: rest
                 )
@@ -57,7 +57,7 @@ struct DeadLetterOptions: ParsableArguments {
             try await Connections.withBroker(broker) { connection in
                 var count = 0
                 for queue in self.queues(topology) where count < limit {
-                    count += try await DeadQueue(queue, on: connection).replay(
+                    count += try await DeadQueue(queue, of: topology, on: connection).replay(
                         matching: self.filter,
                         limit: limit - count,
                         by: ProcessInfo.processInfo.userName,
@@ -71,7 +71,7 @@ struct DeadLetterOptions: ParsableArguments {
     }
 
     private func queues(_ topology: Topology) -> [String] {
-        self.queue.map { [$0] } ?? Topology.families.keys.sorted().map { topology.deadQueue($0) }
+        self.queue.map { [$0] } ?? topology.families.map { topology.deadQueue($0.queue) }
     }
 
     private var filter: DeadLetterFilter {

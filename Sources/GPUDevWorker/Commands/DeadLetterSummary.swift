@@ -28,8 +28,7 @@ struct DeadLetterSummary: Encodable {
     }
 
     var line: String {
-        [self.dead_at ?? "-", self.job_id, self.kind, self.reason, self.code, self.error].joined(
-            separator: "  "
-        )
+        [self.dead_at ?? "-", self.job_id, self.kind, self.reason, self.code, self.error]
+            .map { $0.cleaned() }.joined(separator: "  ")
     }
 }

@@ -12,11 +12,12 @@ import Reservations
 struct Doctor: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract:
-            "Check every dependency, one line each, with what to do; exit code 1 if something falls short."
+            "Check every dependency, one line each, with what to do; exit code 1 if any check fails.",
+        discussion: "ok: passed. FAIL: failed. off: not configured here. skip: another check failed first."
     )
 
     func run() async throws {
-        let (database, broker, topology, aws, _, dns, routes, cluster) = try await Settings.load(
+        let (database, broker, topology, aws, _, dns, routes, cluster, bucket) = try await Settings.load(
             { $0.database() },
             { $0.broker() },
             { $0.topology() },
@@ -24,66 +25,161 @@ struct Doctor: AsyncParsableCommand {
             { $0.worker() },
             { $0.dns() },
             { $0.routes() },
-            { $0.kubernetes() }
+            { $0.kubernetes() },
+            { $0.contentsBucket() }
         )
-        var report = Report()
-        await report.check("PostgreSQL", "check DATABASE_URL, and whether the server runs") {
-            try await Connections.withDatabase(database.pooled) { try await Self.server($0) }
+        var report = DoctorReport()
+        await Self.examine(database, &report)
+        await Self.examine(broker, topology, &report)
+        let (http, logger) = (HTTPClient(), Logger(label: "doctor") { _ in SwiftLogNoOpLogHandler() })
+        let client = AWSClient(configuration: aws, http: http, logger: logger)
+        await Self.examine(client, dns, routes, &report)
+        if let cluster {
+            let kubernetes = KubernetesClient(cluster, aws: client, http: http, logger: logger)
+            await Self.examine(kubernetes, &report)
+        } else {
+            report.off(
+                "Kubernetes",
+                "no cluster is set up here: jobs that need one, as capacity.refresh, wait for a replica that has one"
+            )
         }
+        if bucket == nil {
+            report.off("listings", "DISK_CONTENTS_BUCKET is not set here: no listings of disks are made")
+        }
+        guard report.isGood else { throw ExitCode(Failure.Code.failed.rawValue) }
+    }
+}
+
+extension Doctor {
+    private static func examine(_ database: DatabaseSettings, _ report: inout DoctorReport) async {
+        let patient = database.pooled.with { $0.callDeadline = DoctorReport.patience }
+        let isThere = await report.check("PostgreSQL", "see what PostgreSQL says") {
+            let server = try await Connections.withDatabase(patient) { try await Self.server($0) }
+            return "\(server), \(database.transport)"
+        }
+        guard isThere else {
+            report.skip("schema", since: "PostgreSQL is unreachable")
+            for name in ["privileges", "session", "schedules", "outbox"] {
+                report.skip(name, since: "PostgreSQL is unreachable")
+            }
+            return
+        }
+        let direct = database.direct.with { $0.callDeadline = DoctorReport.patience }
         await report.check("schema", "run `gpudev-worker migrate`") {
-            try await Connections.withSession(database.direct) { try await Self.schema($0) }
+            try await Connections.withSession(direct) { try await Self.schema($0) }
         }
-        await report.check("RabbitMQ", "check AMQP_URL, and whether the broker runs") {
-            try await Connections.withBroker(broker) {
-                "version \($0.brokerProperties["version"]?.string ?? "unknown")"
+        await report.check("privileges", "grant them to the role in DATABASE_URL (docs/operations.md)") {
+            try await Connections.withSession(patient) { try await Self.privileges($0) }
+        }
+        await report.check("session", "correct DATABASE_DIRECT_URL, or remove it") {
+            try await Self.session(direct, beside: patient)
+        }
+        await report.check("schedules", "correct it with `gpudev-worker schedule set`, or enable it again") {
+            try await Connections.withDatabase(patient) { try await Self.schedules($0) }
+        }
+        await report.check("outbox", "see GPUDevOutboxSetAside in docs/operations.md") {
+            try await Connections.withDatabase(patient) { try await Self.outbox($0) }
+        }
+    }
+
+    private static func examine(
+        _ broker: RabbitMQConfiguration,
+        _ topology: Topology,
+        _ report: inout DoctorReport
+    ) async {
+        let patient = broker.with { $0.requestTimeout = DoctorReport.patience }
+        let isThere = await report.check("RabbitMQ", "see what the broker says") {
+            try await Connections.withBroker(patient) {
+                "version \($0.brokerProperties["version"]?.string ?? "unknown"), \(Transport(broker))"
             }
         }
+        guard isThere else { return report.skip("topology", since: "RabbitMQ is unreachable") }
         await report.check("topology", "run `gpudev-worker topology declare`") {
-            let faults = try await Connections.withBroker(broker) { try await topology.faults(on: $0) }
+            let faults = try await Connections.withBroker(patient) { try await topology.faults(on: $0) }
             guard faults.isEmpty else { throw Failure(.failed, faults.joined(separator: "; ")) }
             return "\(topology.queues.count) queues as they must be"
         }
-        let (http, logger) = (HTTPClient(), Logger(label: "doctor") { _ in SwiftLogNoOpLogHandler() })
-        let client = AWSClient(configuration: aws, http: http, logger: logger)
+    }
+
+    private static func examine(
+        _ client: AWSClient,
+        _ dns: DNSSettings?,
+        _ routes: RouteSettings?,
+        _ report: inout DoctorReport
+    ) async {
         await report.check("AWS", "check the credentials, AWS_REGION and the way to AWS") {
-            "account \(try await STSClient(client).callerIdentity(deadline: .in(.seconds(10))).account)"
+            let identity = try await STSClient(client).callerIdentity(deadline: .in(DoctorReport.patience))
+            return "account \(identity.account)"
         }
         if let dns {
             await report.check("Route 53", "check HOSTED_ZONE_ID and the permission ListResourceRecordSets") {
-                let records = try await Route53Client(client).listRecordSets(in: dns.hostedZoneID, limit: 1)
+                let records = try await Route53Client(client).listRecordSets(
+                    in: dns.hostedZoneID,
+                    limit: 1,
+                    deadline: .in(DoctorReport.patience)
+                )
                 return "zone \(dns.hostedZoneID) can be read (\(records.first?.name ?? "empty"))"
             }
         } else {
-            report.note("Route 53", "host names are not set up: jobs reservation.map-dns will be rejected")
+            report.off(
+                "Route 53",
+                "host names are not set up here: jobs reservation.map-dns wait for a replica that has them"
+            )
         }
         if let routes {
             await report.check(
                 "load balancer",
                 "check JUPYTER_ALB_LISTENER_ARN and the permission DescribeRules"
             ) {
-                "\(try await ELBv2Client(client).describeRules(of: routes.listenerARN).count) rules on the listener"
+                let rules = try await ELBv2Client(client).describeRules(
+                    of: routes.listenerARN,
+                    deadline: .in(DoctorReport.patience)
+                )
+                return "\(rules.count) rules on the listener"
             }
         } else {
-            report.note(
+            report.off(
                 "load balancer",
-                "routes are not set up: jobs reservation.create-target-group will be rejected"
+                "routes are not set up here: jobs reservation.create-target-group wait for a replica that has them"
             )
         }
-        if let cluster {
-            let kubernetes = KubernetesClient(cluster, aws: client, http: http, logger: logger)
-            await report.check(
-                "Kubernetes",
-                "check KUBECONFIG or EKS_CLUSTER_NAME, and the permission to list nodes"
-            ) {
-                "\(try await kubernetes.nodes(deadline: .in(.seconds(10))).count) nodes"
+    }
+
+    /// The server, what it lets us do, and whether there is anything where pods are looked for.
+    private static func examine(_ kubernetes: KubernetesClient, _ report: inout DoctorReport) async {
+        let namespace = kubernetes.namespace
+        var lacking: [Permission] = []
+        let isThere = await report.check("Kubernetes", "check KUBECONFIG or EKS_CLUSTER_NAME") {
+            let deadline = ContinuousClock.Instant.in(DoctorReport.patience)
+            for permission in Permission.needed
+            where try await !kubernetes.isAllowed(permission, deadline: deadline) {
+                lacking.append(permission)
             }
-        } else {
-            report.note(
-                "Kubernetes",
-                "no cluster is set up: jobs that need one, as capacity.refresh, will be rejected"
-            )
+            return "the API server answers"
         }
-        guard report.isGood else { throw ExitCode(Failure.Code.failed.rawValue) }
+        guard isThere else {
+            return report.skip("Kubernetes permissions", since: "the API server does not answer")
+        }
+        await report.check(
+            "Kubernetes permissions",
+            "apply k8s/access (namespace \(namespace)) and k8s/base/cluster-role.yaml with their bindings"
+        ) {
+            guard lacking.isEmpty else {
+                throw Failure(.failed, "not allowed: \(lacking.map(\.description).joined(separator: ", "))")
+            }
+            return "all \(Permission.needed.count) that are needed"
+        }
+        await report.check(
+            "Kubernetes namespace",
+            "set KUBERNETES_NAMESPACE to the one of the pods, or make it"
+        ) {
+            let deadline = ContinuousClock.Instant.in(DoctorReport.patience)
+            guard try await kubernetes.namespaceExists(deadline: deadline) else {
+                throw Failure(.failed, "namespace \(namespace) does not exist")
+            }
+            return
+                "\(namespace), in a cluster of \(try await kubernetes.nodes(deadline: deadline).count) nodes"
+        }
     }
 
     private static func server(_ pool: PostgresPool) async throws -> String {
@@ -104,20 +200,36 @@ struct Doctor: AsyncParsableCommand {
         return "current"
     }
 
-    /// One line for each thing.
-    private struct Report {
-        private(set) var isGood = true
-
-        mutating func check(_ name: String, _ remedy: String, _ body: () async throws -> String) async {
-            do {
-                self.note(name, try await body())
-            } catch {
-                self.isGood = false
-                let told = (error as? Failure)?.lines.joined(separator: "; ") ?? "\(error)"
-                Terminal.print("FAIL \(name): \(told). To do: \(remedy)")
-            }
+    private static func schedules(_ pool: PostgresPool) async throws -> String {
+        let failed = try await SchedulesTable(pool).failed()
+        guard failed.isEmpty else {
+            throw Failure(
+                .failed,
+                failed.map { "\($0.name) disabled itself: \($0.error)" }.joined(separator: "; ")
+            )
         }
+        return "none has disabled itself"
+    }
 
-        func note(_ name: String, _ told: String) { Terminal.print("ok   \(name): \(told)") }
+    private static func outbox(_ pool: PostgresPool) async throws -> String {
+        guard let (count, oldest, error) = try await OutboxTable(pool).setAside() else {
+            return "no message is set aside"
+        }
+        throw Failure(.failed, "\(count) messages are set aside; row \(oldest): \(error)")
+    }
+
+    private static func session(_ direct: PostgresConfiguration, beside pooled: PostgresConfiguration)
+        async throws -> String
+    {
+        let isShared = try await Connections.withSession(direct) { session in
+            try await Connections.withDatabase(pooled) { try await $0.sharesDatabase(with: session) }
+        }
+        guard isShared else { throw Failure(.failed, SeparateDatabases().description) }
+        return "in the database of the other connections"
+    }
+
+    private static func privileges(_ session: PostgresConnection) async throws -> String {
+        if let lacking = try await TablePrivilege.lacking(on: session) { throw Failure(.failed, lacking) }
+        return "the role may do what the program does with its \(TablePrivilege.needed.count) tables"
     }
 }

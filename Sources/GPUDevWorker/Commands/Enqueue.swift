@@ -8,7 +8,10 @@ import Traces
 struct Enqueue: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Enqueue a job and print its id.",
-        discussion: "The payload is an argument, --payload @FILE, or standard input."
+        discussion: """
+            The payload is an argument, --payload @FILE, or standard input. Kind and payload are checked first. With \
+            --wait a second line is the data of the job's event, in JSON.
+            """
     )
 
     @Argument(help: "What the job does, such as disk.create.")
@@ -29,13 +32,16 @@ struct Enqueue: AsyncParsableCommand {
     @Flag(help: "Only report what the job would destroy, for kinds that know how (payload field dry_run).")
     var dryRun = false
 
-    @Flag(help: "Wait until the job has ended; exit code 1 if it died.")
+    @Flag(help: "Wait until the job has ended, and print what its event tells; exit code 1 if it died.")
     var wait = false
 
+    @Option(help: "How long to wait at most, such as 30s or 10m.")
+    var timeout = "1h"
+
+    @Flag(help: "Enqueue a kind or a payload that only a newer worker knows.")
+    var force = false
+
     func validate() throws {
-        guard self.kind.wholeMatch(of: /[a-z0-9\-]+(\.[a-z0-9\-]+)+/) != nil else {
-            throw ValidationError("KIND must be a name such as disk.create")
-        }
         if self.json != nil && self.payload != nil {
             throw ValidationError("give the payload once: as an argument or with --payload")
         }
@@ -46,36 +52,22 @@ struct Enqueue: AsyncParsableCommand {
     }
 
     func run() async throws {
+        let payload = try self.dryRun ? self.dry(self.readPayload()) : self.readPayload()
         let job = try JobSubmission(
             id: self.id.flatMap { JobID($0) } ?? JobID(),
             kind: JobKind(self.kind),
-            payload: try self.dryRun ? self.dry(self.readPayload()) : self.readPayload(),
+            payload: payload,
             requestedBy: "command:\(ProcessInfo.processInfo.userName)",
             trace: Self.trace
         )
+        try BuiltInKinds.check(job.kind, payload, isForced: self.force, isDryRun: self.dryRun)
         let (broker, topology) = try await Settings.load({ $0.broker() }, { $0.topology() })
-        try await Connections.withBroker(broker) { connection in
-            guard self.wait else {
-                try await self.send(job, connection, topology)
-                return Terminal.print(job.id.description)
-            }
-            var event: Message?
-            try await EventLog(topology, on: connection).follow(from: .next) {
-                try await Connections.withBroker(broker) { try await self.send(job, $0, topology) }
-                Terminal.print(job.id.description)
-            } _: { message in
-                guard message.properties.messageID?.hasPrefix(job.id.description) == true else { return true }
-                event = message
-                return false
-            }
-            guard event?.properties.type?.hasSuffix(".completed") == true else {
-                let told = event.map { String(decoding: $0.body, as: UTF8.self) } ?? "the connection was lost"
-                throw Failure(.failed, "the job died: \(told)")
-            }
-        }
+        guard !self.wait else { return try await self.sendAndWait(job, broker, topology) }
+        try await Connections.withBroker(broker) { try await self.send(job, $0, topology) }
+        Terminal.print(job.id.description)
     }
 
-    private func send(_ job: JobSubmission, _ connection: RabbitMQConnection, _ topology: Topology)
+    func send(_ job: JobSubmission, _ connection: RabbitMQConnection, _ topology: Topology)
         async throws
     {
         if let at {
@@ -92,7 +84,7 @@ struct Enqueue: AsyncParsableCommand {
                 "no queue takes \(job.kind): run `gpudev-worker topology declare`, or check the kind"
             )
         case .refused: throw Failure(.failed, "the broker refused the message; its queue may be full")
-        case .unsendable(let error): throw error
+        case .unsendable(let error), .unanswered(let error): throw error
         }
     }
 

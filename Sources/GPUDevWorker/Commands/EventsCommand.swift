@@ -1,5 +1,4 @@
 import ArgumentParser
-import FoundationEssentials
 import Jobs
 import RabbitMQ
 
@@ -36,11 +35,16 @@ struct EventsCommand: AsyncParsableCommand {
 
     func run() async throws {
         let (broker, topology) = try await Settings.load({ $0.broker() }, { $0.topology() })
-        let start: EventLog.Start = self.since.map { $0 == "first" ? .first : .last($0) } ?? .next
+        let start: EventStream.Start = self.since.map { $0 == "first" ? .first : .last($0) } ?? .next
         try await Connections.withBroker(broker) { connection in
-            try await EventLog(topology, on: connection).follow(from: start) { event in
+            try await EventStream(topology, on: connection).follow(from: start) { event in
                 if self.isWanted(event) {
-                    Terminal.print(self.json ? String(decoding: event.body, as: UTF8.self) : Self.line(event))
+                    let text = String(decoding: event.body, as: UTF8.self)
+                    guard !self.json, let event = EventText(event.body) else {
+                        Terminal.print(json: text)
+                        return true
+                    }
+                    Terminal.print(event.line.cleaned())
                 }
                 return true
             }
@@ -53,19 +57,5 @@ struct EventsCommand: AsyncParsableCommand {
         if let ending, !type.hasSuffix(".\(ending)") { return false }
         if let job, event.properties.messageID?.hasPrefix(job.lowercased()) != true { return false }
         return true
-    }
-
-    private static func line(_ event: Message) -> String {
-        guard let told = try? JSONDecoder().decode(Told.self, from: Data(event.body)) else {
-            return String(decoding: event.body, as: UTF8.self)
-        }
-        return [told.time, told.type, told.subject ?? "-", told.id].joined(separator: "  ")
-    }
-
-    private struct Told: Decodable {
-        let id: String
-        let time: String
-        let type: String
-        let subject: String?
     }
 }

@@ -19,7 +19,7 @@ struct JobsCommand: AsyncParsableCommand {
         @Option(help: "Only those of this kind.")
         var kind: String?
 
-        @Option(help: "At most so many.")
+        @Option(help: "Maximum number of jobs.")
         var limit = 50
 
         @Flag(help: "Print an array of objects with the ledger's columns.")
@@ -28,11 +28,13 @@ struct JobsCommand: AsyncParsableCommand {
         func run() async throws {
             let database = try await Settings.load { $0.database() }
             let jobs = try await Connections.withDatabase(database.pooled) {
-                try await JobRecords($0).list(state: self.state, kind: self.kind, limit: self.limit)
+                try await JobsTable($0).list(state: self.state, kind: self.kind, limit: self.limit)
             }
-            if self.json { return Terminal.print(jobs) }
+            if self.json { return Terminal.print(json: jobs) }
             for row in try JSONTable(jobs).rows {
-                let columns = ["job_id", "kind", "state", "attempts", "created_at", "error_code"]
+                let columns = [
+                    "job_id", "kind", "state", "attempts", "created_at", "requested_by", "error_code",
+                ]
                 Terminal.print(columns.map { row[$0] ?? "-" }.joined(separator: "  "))
             }
         }
@@ -50,10 +52,10 @@ struct JobsCommand: AsyncParsableCommand {
             let id = try JobsCommand.id(self.job)
             let database = try await Settings.load { $0.database() }
             let known = try await Connections.withDatabase(database.pooled) {
-                try await JobRecords($0).show(id)
+                try await JobsTable($0).show(id)
             }
             guard let known else { throw Failure(.failed, "the ledger knows no job \(id)") }
-            Terminal.print(known)
+            Terminal.print(json: known)
         }
     }
 
@@ -69,7 +71,7 @@ struct JobsCommand: AsyncParsableCommand {
             let id = try JobsCommand.id(self.job)
             let database = try await Settings.load { $0.database() }
             let result = try await Connections.withDatabase(database.pooled) {
-                try await JobRecords($0).cancel(id)
+                try await JobsTable($0).cancel(id)
             }
             switch result {
             case .cancelled: Terminal.print("job \(id) is cancelled")

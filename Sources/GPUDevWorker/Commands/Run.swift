@@ -28,7 +28,10 @@ struct Run: AsyncParsableCommand {
     func run() async throws {
         // A log that nobody reads any more is no reason to stop working.
         signal(SIGPIPE, SIG_IGN)
-        let (database, broker, topology, aws, worker, dns, routes, cluster, bucket, admin, traces, logs) =
+        let (
+            database, broker, topology, aws, worker, dns, routes, cluster, bucket, retention, admin, traces,
+            logs
+        ) =
             try await Settings.load(
                 { $0.database() },
                 { $0.broker() },
@@ -39,6 +42,7 @@ struct Run: AsyncParsableCommand {
                 { $0.routes() },
                 { $0.kubernetes() },
                 { $0.contentsBucket() },
+                { $0.retention() },
                 { $0.admin() },
                 { $0.traces() },
                 { $0.logs() }
@@ -59,36 +63,44 @@ struct Run: AsyncParsableCommand {
             KubernetesClient($0, aws: client, http: http, logger: logger, tracer: tracer)
         }
         var kinds = KindTable()
-        kinds.registerDiskKinds(
-            database: pool,
-            direct: database.direct,
-            ec2: EC2Client(client),
-            s3: S3Client(client),
-            kubernetes: kubernetes,
-            contentsBucket: bucket,
-            reconcileDeadline: Self.reconcileDeadline
+        kinds.register(
+            DiskServices(
+                database: pool,
+                direct: database.direct,
+                ec2: EC2Client(client),
+                s3: S3Client(client),
+                kubernetes: kubernetes,
+                contentsBucket: bucket,
+                reconcileDeadline: Self.reconcileDeadline,
+                retention: retention
+            )
         )
-        kinds.registerReservationKinds(
-            database: pool,
-            route53: Route53Client(client),
-            loadBalancing: ELBv2Client(client),
-            s3: S3Client(client),
-            kubernetes: kubernetes,
-            contentsBucket: bucket,
-            dns: dns,
-            routes: routes
+        kinds.register(
+            ReservationServices(
+                database: pool,
+                route53: Route53Client(client),
+                loadBalancing: ELBv2Client(client),
+                s3: S3Client(client),
+                kubernetes: kubernetes,
+                contentsBucket: bucket,
+                dns: dns,
+                routes: routes
+            )
         )
-        kinds.registerCapacityKinds(
-            database: pool,
-            scaling: AutoScalingClient(client),
-            kubernetes: kubernetes,
-            updater: worker.name
+        kinds.register(
+            CapacityServices(
+                database: pool,
+                scaling: AutoScalingClient(client),
+                kubernetes: kubernetes,
+                updater: worker.name
+            )
         )
         #if DEBUG
             let olderThan = ProcessInfo.processInfo.environment["GPUDEV_OLDER_THAN"] ?? ""
             for kind in olderThan.split(separator: ",") { kinds.remove(JobKind(String(kind))) }
         #endif
         let health = WorkerHealth(loops: [jobLoop, relayLoop], stallLimit: Self.stallLimit)
+        let schema = SchemaWatch(database.direct, beside: pool, jobLoop, health, logger)
         let engine = Worker(
             settings: worker,
             kinds: kinds,
@@ -98,6 +110,7 @@ struct Run: AsyncParsableCommand {
             direct: database.direct,
             broker: broker,
             health: health,
+            explain: schema.explain,
             tracer: tracer,
             jobLoop: jobLoop,
             relayLoop: relayLoop,
@@ -105,10 +118,9 @@ struct Run: AsyncParsableCommand {
         )
         let service = WorkerService(
             worker: engine,
-            schema: SchemaWatch(database.direct, jobLoop, health, logger),
-            schedules: ScheduleRecords(pool),
-            defaults: Self.schedules(hasCluster: kubernetes != nil).filter { kinds[$0.kind] != nil },
-            logger: logger
+            schema: schema,
+            schedules: SchedulesTable(pool),
+            defaults: Self.schedules(hasCluster: kubernetes != nil).filter { kinds[$0.kind] != nil }
         )
         let adminServer = AdminServer(at: admin, AdminPages(health, registry), logger: logger)
         // They end in the opposite order: probes are answered, and spans sent, until the worker is done.

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Jobs
+import Postgres
 
 /// `schedule`: jobs that come again and again.
 struct ScheduleCommand: AsyncParsableCommand {
@@ -32,6 +33,9 @@ struct ScheduleCommand: AsyncParsableCommand {
         @Option(help: "How often, such as 5m.")
         var every: String
 
+        @Flag(help: "Take a kind or a payload that only a newer worker knows.")
+        var force = false
+
         func run() async throws {
             guard let every = DurationText(self.every)?.duration, every >= .seconds(1) else {
                 throw ValidationError("--every must be a duration of at least 1s, such as 5m")
@@ -42,6 +46,7 @@ struct ScheduleCommand: AsyncParsableCommand {
                 payload: [UInt8](self.payload.utf8),
                 requestedBy: "schedule"
             )
+            try BuiltInKinds.check(job.kind, job.payload, isForced: self.force)
             try await ScheduleCommand.withRecords {
                 try await $0.set(self.name, kind: job.kind, payload: self.payload, every: every)
             }
@@ -60,7 +65,7 @@ struct ScheduleCommand: AsyncParsableCommand {
     }
 
     struct Disable: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Let a schedule rest.")
+        static let configuration = CommandConfiguration(abstract: "Pause a schedule.")
 
         @Argument(help: "Its name.")
         var name: String
@@ -81,14 +86,22 @@ struct ScheduleCommand: AsyncParsableCommand {
         }
     }
 
-    private static func withRecords<Result>(_ body: (ScheduleRecords) async throws -> Result) async throws
+    private static func withRecords<Result>(_ body: (SchedulesTable) async throws -> Result) async throws
         -> Result
     {
         let database = try await Settings.load { $0.database() }
-        return try await Connections.withDatabase(database.pooled) { try await body(ScheduleRecords($0)) }
+        do {
+            return try await Connections.withDatabase(database.pooled) { try await body(SchedulesTable($0)) }
+        } catch let error as PostgresError where error.constraint == SchedulesTable.canRun {
+            throw Failure(
+                .usage,
+                "such a schedule cannot run: its kind has to be a name such as disk.create, its payload an object, "
+                    + "its period at most ten years"
+            )
+        }
     }
 
-    private static func change(_ name: String, _ body: (ScheduleRecords) async throws -> Bool) async throws {
+    private static func change(_ name: String, _ body: (SchedulesTable) async throws -> Bool) async throws {
         guard try await self.withRecords(body) else { throw Failure(.failed, "there is no schedule \(name)") }
     }
 }

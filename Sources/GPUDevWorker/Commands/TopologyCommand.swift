@@ -32,7 +32,9 @@ struct TopologyCommand: AsyncParsableCommand {
             let (broker, topology) = try await Settings.load({ $0.broker() }, { $0.topology() })
             try await Connections.withBroker(broker) { try await topology.declare(on: $0) }
             for queue in topology.queues {
-                Terminal.print("queue \(queue.name) on \(queue.exchange) for \(queue.routingKey)")
+                Terminal.print(
+                    "queue \(queue.name) on \(queue.exchange) for \(queue.routingKeys.joined(separator: ", "))"
+                )
             }
         }
     }

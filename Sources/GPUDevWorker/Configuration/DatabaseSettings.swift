@@ -6,4 +6,6 @@ struct DatabaseSettings: Sendable {
     let pooled: PostgresConfiguration
     /// For what needs a session: locks, LISTEN, migrations.
     let direct: PostgresConfiguration
+    /// How the bytes of the first travel.
+    let transport: Transport
 }

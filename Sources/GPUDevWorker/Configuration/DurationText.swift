@@ -5,7 +5,7 @@ struct DurationText {
     let duration: Duration
 
     init?(_ text: String) {
-        let digits = text.utf8.prefix { Alphabet.digits.contains($0) }
+        let digits = text.utf8.prefix { ASCIISet.digits.contains($0) }
         guard digits.count <= 9, let number = Int(Substring(digits)) else { return nil }
         switch text.dropFirst(digits.count) {
         case "ms": self.duration = .milliseconds(number)

@@ -1,10 +1,13 @@
 import AWS
 import Admin
+import Calls
+import Disks
 import FoundationEssentials
 import Jobs
 import Kubernetes
 import Logging
 import OpenTelemetry
+import Platform
 import Postgres
 import RabbitMQ
 import Reservations
@@ -15,6 +18,13 @@ import Reservations
 final class Settings {
     private let source: SettingsSource
     private var faults: [String] = []
+
+    /// Read once, so that a wrong value is one fault.
+    private lazy var allowsPlaintext = {
+        var isAllowed = false
+        self.choice("ALLOW_PLAINTEXT", ["true", "false"]) { isAllowed = $0 == "true" }
+        return isAllowed
+    }()
 
     private init(_ source: SettingsSource) { self.source = source }
 
@@ -44,10 +54,36 @@ extension Settings {
             return nil
         }
         let direct = self.source.value("DATABASE_DIRECT_URL")
+        let setting = url.isEmpty ? "PGHOST" : "DATABASE_URL"
+        guard let transport = self.transport(to: url, setting) else { return nil }
+        if let direct, self.transport(to: direct, "DATABASE_DIRECT_URL") == nil { return nil }
         return DatabaseSettings(
             pooled: PostgresConfiguration(url).with { $0.usesPooler = direct != nil },
-            direct: PostgresConfiguration(direct ?? url)
+            direct: PostgresConfiguration(direct ?? url),
+            transport: transport
         )
+    }
+
+    /// How a connection string leads to PostgreSQL; nil, and a fault, if that is not safe.
+    private func transport(to url: String, _ setting: String) -> Transport? {
+        do {
+            let transport = Transport(try PostgresConfiguration(url).servers())
+            return self.allows(transport, setting, instead: "sslmode=verify-full") ? transport : nil
+        } catch {
+            self.faults.append("\(setting) cannot be used: \(error.message)")
+            return nil
+        }
+    }
+
+    /// Whether passwords and data may travel so; else that is a fault.
+    private func allows(_ transport: Transport, _ setting: String, instead remedy: String) -> Bool {
+        let isAllowed = self.allowsPlaintext
+        guard let host = transport.exposedHost, !isAllowed else { return true }
+        self.faults.append(
+            "\(setting) leads to \(host) in a way that others on the network can read or take over; use \(remedy),"
+                + " or set ALLOW_PLAINTEXT=true where nobody else is on that network"
+        )
+        return false
     }
 
     func broker() -> RabbitMQConfiguration? {
@@ -57,7 +93,8 @@ extension Settings {
         }
         do {
             let caFile = self.source.value("SSL_CERT_FILE")
-            return try RabbitMQConfiguration(url: url).with { $0.caFile = caFile }
+            let broker = try RabbitMQConfiguration(url: url).with { $0.caFile = caFile }
+            return self.allows(Transport(broker), "AMQP_URL", instead: "amqps") ? broker : nil
         } catch {
             self.faults.append("AMQP_URL cannot be used: \(error.message)")
             return nil
@@ -67,12 +104,12 @@ extension Settings {
     func topology() -> Topology? {
         let prefix = self.source.value("TOPOLOGY_PREFIX") ?? "gpudev"
         guard prefix.utf8.count <= 100, Self.names.spells(prefix),
-            Alphabet.lettersAndDigits.contains(prefix.utf8.first)
+            ASCIISet.lettersAndDigits.contains(prefix.utf8.first)
         else {
             self.faults.append("TOPOLOGY_PREFIX must be a name of letters, digits, '.', '_' and '-'")
             return nil
         }
-        return Topology(prefix: prefix)
+        return Topology(prefix: prefix, families: .platform)
     }
 
     func aws() -> AWSConfiguration? {
@@ -88,12 +125,14 @@ extension Settings {
     func worker() -> WorkerSettings? {
         var worker = WorkerSettings()
         worker.name = "\(ProcessInfo.processInfo.hostName)/\(ProcessInfo.processInfo.processIdentifier)"
-        worker.families = self.families() ?? worker.families
+        worker.version = Release.current.version
+        worker.families = self.families() ?? [JobFamily].platform.map(\.queue)
         self.number("WORKER_CONCURRENCY", 1...10_000) { worker.concurrency = $0 }
+        worker.kindLimits = self.kindLimits()
         self.number("WORKER_MAX_ATTEMPTS", 1...1000) { worker.retries.maximumAttempts = $0 }
         self.number("WORKER_MAX_STARTS", 1...1000) { worker.maximumStarts = $0 }
         self.duration("WORKER_DEADLINE") { worker.deadline = $0 }
-        self.duration("WORKER_RETRY_BASE") { worker.retries.base = $0 }
+        self.duration("WORKER_RETRY_BASE") { worker.retries.backoff.base = $0 }
         self.duration("WORKER_UNKNOWN_KIND_WAIT") { worker.unknownKindWait = $0 }
         self.duration("WORKER_SHUTDOWN_GRACE") { worker.shutdownGrace = $0 }
         if worker.deadline > .seconds(900) {
@@ -180,6 +219,17 @@ extension Settings {
         return .some(bucket)
     }
 
+    /// How soon, and how much of it in an hour, users' data may be deleted for good.
+    func retention() -> DiskRetention? {
+        var retention = DiskRetention()
+        self.duration("DISK_MINIMUM_RETENTION") { retention.minimum = $0 }
+        self.number("DISK_DELETIONS_PER_HOUR", 0...100_000) { retention.deletionsPerHour = $0 }
+        if retention.minimum > .seconds(3650 * 86_400) {
+            self.faults.append("DISK_MINIMUM_RETENTION must be at most 3650d")
+        }
+        return retention
+    }
+
     /// Where spans go; nil inside if nobody collects them.
     func traces() -> TraceSettings?? {
         let known = self.faults.count
@@ -198,12 +248,12 @@ extension Settings {
 }
 
 extension Settings {
-    private static let names = Alphabet.lettersAndDigits + Alphabet("._-")
+    private static let names = ASCIISet.lettersAndDigits + ASCIISet("._-")
 
     /// Whether it has lower-case letters, digits and, inside, some others.
     private static func isName(_ text: String, with others: String) -> Bool {
-        let ends = Alphabet.lowercaseAndDigits
-        return (ends + Alphabet(others)).spells(text) && ends.contains(text.utf8.first)
+        let ends = ASCIISet.lowercaseAndDigits
+        return (ends + ASCIISet(others)).spells(text) && ends.contains(text.utf8.first)
             && ends.contains(text.utf8.last)
     }
 
@@ -249,12 +299,36 @@ extension Settings {
     private func families() -> [String]? {
         guard let text = self.source.value("WORKER_QUEUES") else { return nil }
         let names = text.split(separator: ",").map { $0.filter { !$0.isWhitespace } }
-        guard !names.isEmpty, names.allSatisfy({ Topology.families[$0] != nil }) else {
-            let known = Topology.families.keys.sorted().joined(separator: ", ")
-            self.faults.append("WORKER_QUEUES must be a list of \(known), with commas in between")
+        let known = [JobFamily].platform.map(\.queue)
+        guard !names.isEmpty, names.allSatisfy(known.contains) else {
+            let list = known.joined(separator: ", ")
+            self.faults.append("WORKER_QUEUES must be a list of \(list), with commas in between")
             return nil
         }
         return Array(Set(names)).sorted()
+    }
+
+    /// How many of a kind may run at once: `kind=number` with commas in between.
+    private func kindLimits() -> [JobKind: Int] {
+        let setting = "WORKER_KIND_LIMITS"
+        var limits: [JobKind: Int] = [:]
+        for part in self.source.value(setting)?.split(separator: ",") ?? [] {
+            let sides = part.split(separator: "=", omittingEmptySubsequences: false)
+                .map { $0.filter { !$0.isWhitespace } }
+            guard sides.count == 2, let limit = Int(sides[1]), (1...10_000).contains(limit) else {
+                self.faults.append(
+                    "\(setting) must be a list such as disk.create-snapshot=8,disk.restore=4, with numbers from 1 to 10000"
+                )
+                continue
+            }
+            let kind = JobKind(sides[0])
+            if let fault = BuiltInKinds.fault(of: kind) {
+                self.faults.append("\(setting) names a kind of which this worker knows nothing: \(fault)")
+            } else if limits.updateValue(limit, forKey: kind) != nil {
+                self.faults.append("\(setting) names \(kind) twice")
+            }
+        }
+        return limits
     }
 
     /// Settings that go together: all of them or none, but for one that another group may have too.

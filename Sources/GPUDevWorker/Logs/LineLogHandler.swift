@@ -39,8 +39,8 @@ struct LineLogHandler: LogHandler {
             for (key, value) in metadata { line.appendJSON(",", key, "\(value)") }
             line += "}\n".utf8
         case .text:
-            line += "\(time) \(level) \(message)".utf8
-            for (key, value) in metadata { line += " \(key)=\(value)".utf8 }
+            line += "\(time) \(level) \(message.cleaned())".utf8
+            for (key, value) in metadata { line += " \(key)=\("\(value)".cleaned())".utf8 }
             line.append(UInt8(ascii: "\n"))
         }
         self.sink.write(line)

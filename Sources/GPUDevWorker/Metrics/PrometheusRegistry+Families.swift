@@ -29,6 +29,9 @@ extension PrometheusRegistry {
         ),
         MetricFamily("gpudev_jobs_running", .gauge, "Starts that run now."),
         MetricFamily("gpudev_job_slots", .gauge, "How many may run at once (WORKER_CONCURRENCY)."),
+        MetricFamily("gpudev_lane_slots", .gauge, "How many of them the jobs of a queue can have at most."),
+        MetricFamily("gpudev_lane_slots_taken", .gauge, "How many of them the jobs of a queue have now."),
+        MetricFamily("gpudev_lane_waiting", .gauge, "Deliveries of a queue that are here and wait."),
         MetricFamily(
             "gpudev_jobs_busy_total",
             .counter,
@@ -99,6 +102,16 @@ extension PrometheusRegistry {
             "How long the oldest due row has been due; 0 if none is."
         ),
         MetricFamily(
+            "gpudev_outbox_set_aside_rows",
+            .gauge,
+            "Rows that can never be sent and wait for a person."
+        ),
+        MetricFamily(
+            "gpudev_schedules_failed",
+            .gauge,
+            "Schedules that disabled themselves because their jobs could not be enqueued."
+        ),
+        MetricFamily(
             "gpudev_ready",
             .gauge,
             """
@@ -141,7 +154,22 @@ extension PrometheusRegistry {
             .gauge,
             "What the last disk.reconcile-all found and did that this replica ran."
         ),
+        MetricFamily(
+            "gpudev_disks_unclear_total",
+            .counter,
+            "Times that a disk was left alone, since it is unclear where its newest data is."
+        ),
+        MetricFamily(
+            "gpudev_prune_deferred_snapshots",
+            .gauge,
+            "Snapshots that the last disk.prune-snapshots of this replica left to later runs."
+        ),
         MetricFamily("gpudev_reconcile_last_run_timestamp_seconds", .gauge, "When that run ended."),
+        MetricFamily(
+            "gpudev_sweep_deferred_total",
+            .counter,
+            "What sweeps of reservations left to later runs, counted once for each run."
+        ),
         MetricFamily(
             "gpudev_loop_lateness_seconds",
             .histogram([0.25, 0.5, 1, 2.5, 5, 10]),

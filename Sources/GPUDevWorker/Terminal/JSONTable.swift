@@ -1,6 +1,7 @@
 import FoundationEssentials
+import Jobs
 
-/// An array of JSON objects as rows of text.
+/// An array of JSON objects as rows of text that a terminal can show.
 struct JSONTable {
     let rows: [[String: String]]
 
@@ -15,11 +16,13 @@ struct JSONTable {
         init(from decoder: any Decoder) throws {
             let value = try decoder.singleValueContainer()
             if let text = try? value.decode(String.self) {
-                self.text = text
+                self.text = text.cleaned()
             } else if let number = try? value.decode(Int.self) {
                 self.text = String(number)
             } else if let truth = try? value.decode(Bool.self) {
                 self.text = String(truth)
+            } else if let list = try? value.decode([String].self) {
+                self.text = list.joined(separator: ",")
             } else {
                 self.text = nil
             }

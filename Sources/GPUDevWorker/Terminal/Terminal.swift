@@ -1,4 +1,5 @@
 import Glibc
+import Jobs
 
 /// The two ways out: results for programs on standard output, words for people on standard error.
 enum Terminal {
@@ -6,7 +7,11 @@ enum Terminal {
     static let showsErrors = isatty(STDERR_FILENO) == 1
 
     static func print(_ line: String) { Self.write("\(line)\n", to: STDOUT_FILENO) }
-    static func complain(_ line: String) { Self.write("gpudev-worker: \(line)\n", to: STDERR_FILENO) }
+    /// A result in JSON, for a program or for a person.
+    static func print(json: String) { Self.print(json.withEscapedControls) }
+    static func complain(_ line: String) {
+        Self.write("gpudev-worker: \(line.cleaned())\n", to: STDERR_FILENO)
+    }
 
     /// Rewrites one line, where there is somebody to see it.
     static func show(progress text: String) {

@@ -21,25 +21,47 @@ package struct DeadLetter: Sendable {
     package var jobID: JobID? { self.messageID.flatMap { JobID($0) } }
     package var kind: JobKind { JobKind(self.message.properties.type ?? self.routingKey) }
 
-    package init(_ delivery: Delivery, in queue: String) {
-        self.init(delivery.message, from: delivery.exchange, routingKey: delivery.routingKey, in: queue)
+    /// By which a replay gets to a queue; the kind where the message came by the name of a queue.
+    let replayRoutingKey: String
+
+    package init(_ delivery: Delivery, in queue: String, of topology: Topology) {
+        self.init(
+            delivery.message,
+            from: delivery.exchange,
+            routingKey: delivery.routingKey,
+            in: queue,
+            of: topology
+        )
     }
 
     /// `exchange` and `routingKey` are those by which it came into the dead queue.
-    init(_ message: Message, from exchange: String, routingKey: String, in queue: String) {
+    init(
+        _ message: Message,
+        from exchange: String,
+        routingKey: String,
+        in queue: String,
+        of topology: Topology
+    ) {
         let headers = message.properties.headers
         let brokers = BrokersDeath(headers)
+        let malformation = brokers?.isRejection == true ? Malformed(rejected: message) : nil
         self.queue = queue
         self.message = message
-        self.reason = headers[DeadLetterHeader.reason]?.string ?? brokers?.reason ?? "unknown"
-        self.code = headers[DeadLetterHeader.code]?.string ?? ""
-        self.error = headers[DeadLetterHeader.error]?.string ?? ""
+        let found = malformation == nil ? brokers?.reason : FinalFailure.Cause.malformed.rawValue
+        self.reason = headers[DeadLetterHeader.reason]?.string ?? found ?? "unknown"
+        self.code = headers[DeadLetterHeader.code]?.string ?? malformation?.code ?? ""
+        self.error = headers[DeadLetterHeader.error]?.string ?? malformation?.message ?? ""
         self.attempts = headers[DeadLetterHeader.attempts]?.integer.map { Int(clamping: $0) } ?? 0
         self.deadAt = headers[DeadLetterHeader.diedAt]?.string.flatMap { Date(rfc3339: $0) } ?? brokers?.time
         self.replayCount = DeadLetterHeader.replayCount(of: message)
         self.exchange = headers[DeadLetterHeader.exchange]?.string ?? brokers?.exchange ?? exchange
-        self.routingKey =
-            headers[DeadLetterHeader.routingKey]?.string ?? brokers?.routingKey ?? routingKey
+        // The broker itself vouches for the key that brought it here; the headers of a letter that it buried are a
+        // producer's.
+        let key =
+            topology.leads(routingKey)
+            ? routingKey : headers[DeadLetterHeader.routingKey]?.string ?? brokers?.routingKey ?? routingKey
+        self.routingKey = key
+        self.replayRoutingKey = topology.leads(key) ? key : message.properties.type ?? key
     }
 
     /// The message as it goes out again: as it came at first, with one replay more.
@@ -57,9 +79,18 @@ package struct DeadLetter: Sendable {
     }
 }
 
+extension Malformed {
+    /// Why a worker has rejected a message: its headers do not tell, but what it was rejected for is still to be seen.
+    fileprivate init?(rejected message: Message) {
+        guard message.body.count > largestJobBody else { return nil }
+        self.init(sizeOfBody: message.body.count)
+    }
+}
+
 /// What RabbitMQ writes into `x-death` of a letter that it has buried itself.
 private struct BrokersDeath {
     let reason: String
+    let isRejection: Bool
     let time: Date?
     let exchange: String?
     let routingKey: String?
@@ -68,6 +99,7 @@ private struct BrokersDeath {
         guard case .array(let deaths)? = headers["x-death"], case .table(let death)? = deaths.first else {
             return nil
         }
+        self.isRejection = death["reason"]?.string == "rejected"
         switch death["reason"]?.string {
         case "delivery_limit": self.reason = "delivery-limit"
         case "rejected": self.reason = "rejected-by-broker"

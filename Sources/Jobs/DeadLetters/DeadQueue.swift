@@ -8,10 +8,12 @@ package import RabbitMQ
 /// back behind what came back before, so the order stays only if each look goes through the whole queue.
 package struct DeadQueue: Sendable {
     private let name: String
+    private let topology: Topology
     private let connection: RabbitMQConnection
 
-    package init(_ name: String, on connection: RabbitMQConnection) {
+    package init(_ name: String, of topology: Topology, on connection: RabbitMQConnection) {
         self.name = name
+        self.topology = topology
         self.connection = connection
     }
 
@@ -85,7 +87,7 @@ package struct DeadQueue: Sendable {
         for _ in 0..<status.messages {
             guard let delivery = try await self.connection.get(self.name) else { return }
             kept.append(delivery.tag)
-            if try await decide(DeadLetter(delivery, in: self.name)) == .takeOff {
+            if try await decide(DeadLetter(delivery, in: self.name, of: self.topology)) == .takeOff {
                 kept.removeLast()
                 self.connection.acknowledge(delivery.tag)
             }
@@ -98,7 +100,7 @@ package struct DeadQueue: Sendable {
     private func enqueue(_ letter: DeadLetter, by whom: String, through database: PostgresPool) async throws {
         let message = OutboxMessage(
             to: .jobs,
-            routingKey: letter.exchange.isEmpty ? letter.kind.name : letter.routingKey,
+            routingKey: letter.replayRoutingKey,
             letter.replay(by: whom, at: Date())
         )
         try await database.transaction { transaction in

@@ -8,6 +8,9 @@ enum Ending {
     /// The job comes back after a while.
     case again(after: Duration, Reason, usesAttempt: Bool)
 
+    /// The job comes back a little later for another replica to take, unless that has been in vain too often.
+    case leftToOthers(Reason)
+
     /// `triedInVain` is there if a try of the handler ended in this, and says why.
-    case dead(Death, triedInVain: Reason?, writes: [Write] = [])
+    case dead(FinalFailure, triedInVain: Reason?, writes: [Write] = [])
 }

@@ -4,6 +4,9 @@ import RabbitMQ
 
 /// Takes deliveries from the queues and has each worked on, so many at a time.
 ///
+/// Each queue is a lane, with a connection, a prefetch and slots of its own: one whose jobs are slow, or that cannot be
+/// consumed, holds up none of the others. What waits for a slot is in the lanes; a task begins only with its slot.
+///
 /// Jobs outlive the connection that brought them. When it is lost, the next one is opened while what has begun goes
 /// on and commits; the verdict then belongs to a connection that is gone, and the delivery comes again as a duplicate.
 actor JobConsumer {
@@ -12,77 +15,116 @@ actor JobConsumer {
         unsafe self.loop.asUnownedSerialExecutor()
     }
 
+    /// The queues, in the order of the lanes.
     private let queues: [String]
-    private let concurrency: Int
+    private let topology: Topology
     private let session: WorkerSession
+    private let gate: RefusalGate
     private let runner: JobRunner
+    private let health: WorkerHealth
     private let metrics: JobMetrics
     private let logger: Logger
 
-    /// Bounded by the prefetch of the queues.
-    private let received: AsyncStream<Received>
-    private let intake: AsyncStream<Received>.Continuation
+    /// What there is to see to; bounded by the prefetch of the lanes.
+    private let steps: AsyncStream<Step>
+    private let intake: AsyncStream<Step>.Continuation
 
-    private var running = 0
-    private var dispatcherAwaitingSlot: CheckedContinuation<Void, Never>?
+    private var lanes: Lanes<Received>
     private var isDraining = false
-    private var current: (connection: RabbitMQConnection, consumers: [String])?
+    private var consumers: [Int: (connection: RabbitMQConnection, tag: String)] = [:]
+    /// The lanes whose queue the broker did not let be consumed when it was asked last.
+    private var refused: Set<Int> = []
+
+    private static let largeBody = 32 << 10
+
+    /// When the last of the jobs that were put aside comes back.
+    private var lastReturn = ContinuousClock.now
+
+    /// How fast jobs come back that were put aside, for each must go through the outbox again if it comes too early.
+    private static let paceOfReturns: Duration = .milliseconds(50)
+    private static let leastPause: Duration = .seconds(5)
 
     init(
         queues: [String],
-        concurrency: Int,
+        settings: WorkerSettings,
+        topology: Topology,
         session: WorkerSession,
+        gate: RefusalGate,
         runner: JobRunner,
+        health: WorkerHealth,
         metrics: JobMetrics,
         loop: EventLoop,
         logger: Logger,
     ) {
         self.queues = queues
-        self.concurrency = concurrency
+        self.topology = topology
         self.session = session
+        self.gate = gate
         self.runner = runner
+        self.health = health
         self.metrics = metrics
         self.loop = loop
         self.logger = logger
-        (self.received, self.intake) = AsyncStream.makeStream()
+        self.lanes = Lanes(slots: settings.concurrency, lanes: queues.count, limits: settings.kindLimits)
+        (self.steps, self.intake) = AsyncStream.makeStream()
+        for queue in queues {
+            health.note(queue, lacking: "not there yet")
+            metrics.tell(of: queue, slots: self.lanes.shares.most)
+        }
     }
 
-    /// A delivery and the connection that must hear its verdict.
-    private struct Received: Sendable {
+    private enum Step: Sendable {
+        case arrival(Delivery, lane: Int, RabbitMQConnection)
+        /// Something may start that had to wait.
+        case chance
+    }
+
+    /// A delivery, what it turned out to be, and the connection that must hear its verdict.
+    fileprivate struct Received: Sendable {
         let delivery: Delivery
+        let content: Result<Envelope, Malformed>
+        let lane: Int
         let connection: RabbitMQConnection
     }
 
-    /// Consumes over `connection` until it is gone or the task is cancelled.
-    func consume(over connection: RabbitMQConnection) async throws {
-        try await self.session.waitUntilHeld()
-        self.current = (connection, [])
-        for queue in self.queues where !self.isDraining {
-            let tag = try await connection.startConsuming(queue, prefetch: UInt16(clamping: self.concurrency))
-            { [intake, metrics] in
-                metrics.received($0)
-                intake.yield(Received(delivery: $0, connection: connection))
-            }
-            self.current?.consumers.append(tag)
+    private typealias Entry = Lanes<Received>.Entry
+
+    /// Consumes the queue of a lane over `connection` until that is gone or the task is cancelled.
+    func consume(_ lane: Int, over connection: RabbitMQConnection) async throws {
+        if !self.refused.contains(lane) { self.health.note(self.queues[lane], lacking: nil) }
+        do {
+            try await self.session.waitUntilHeld()
+            try await self.gate.waitUntilOpen()
+            if !self.isDraining { try await self.startConsuming(lane, over: connection) }
+        } catch let error as RabbitMQError {
+            self.noteEnd(of: lane, because: error)
+            throw error
         }
-        self.logger.info("consuming", metadata: ["queues": "\(self.queues.joined(separator: ","))"])
-        _ = await connection.waitUntilClosed()
-        self.current = nil
+        self.noteEnd(of: lane, because: await connection.waitUntilClosed())
+        self.consumers[lane] = nil
+        // They come again.
+        _ = self.lanes.withdraw { $0.connection === connection }
+        self.tell(of: lane)
     }
 
     /// Works on what comes in until `drain` has been called and the last job has ended.
     func work() async {
-        var unstarted: [Received] = []
         await withDiscardingTaskGroup { group in
-            for await next in self.received {
-                await self.takeSlot()
-                if self.isDraining {
-                    unstarted.append(next)
-                } else {
+            for await step in self.steps {
+                if case .arrival(let delivery, let lane, let connection) = step {
+                    let next = await self.received(delivery, in: lane, over: connection)
+                    if self.take(next) == .crowded {
+                        group.addTask(executorPreference: self.loop) { await self.putAside(next) }
+                    }
+                }
+                while !self.isDraining, let next = self.lanes.next() {
+                    self.tell(of: next.lane)
                     group.addTask(executorPreference: self.loop) { await self.work(on: next) }
                 }
             }
-            for next in unstarted { next.connection.giveBack(next.delivery.tag) }
+            for next in self.lanes.withdraw(where: { _ in true }) {
+                next.connection.giveBack(next.delivery.tag)
+            }
             KillPoint.draining.reach()
         }
     }
@@ -90,48 +132,139 @@ actor JobConsumer {
     /// Lets nothing start any more, ends the consumers and gives back what has not been started.
     func drain() async {
         self.isDraining = true
-        self.wakeDispatcher()
-        for tag in self.current?.consumers ?? [] {
-            do {
-                try await self.current?.connection.stopConsuming(tag)
-            } catch {
-                self.logger.debug("a consumer could not be ended", metadata: ["error": "\(error)"])
+        await withDiscardingTaskGroup { group in
+            for (connection, tag) in self.consumers.values {
+                group.addTask(executorPreference: self.loop) {
+                    await self.stopConsuming(tag, over: connection)
+                }
             }
         }
         self.intake.finish()
     }
 
     /// Returns when every verdict is on its way to the broker.
-    func settle() async { await self.current?.connection.flushAcknowledgements() }
+    func settle() async {
+        for (connection, _) in self.consumers.values { await connection.flushAcknowledgements() }
+    }
 }
 
 extension JobConsumer {
-    private func work(on next: Received) async {
-        defer { self.freeSlot() }
+    private func startConsuming(_ lane: Int, over connection: RabbitMQConnection) async throws {
+        let queue = self.queues[lane]
+        // What may not start here is left to other replicas.
+        let prefetch = UInt16(clamping: self.lanes.shares.most)
+        let tag = try await connection.startConsuming(
+            queue,
+            prefetch: prefetch,
+            largestBody: largestJobBody
+        ) { [intake, metrics] in
+            metrics.received($0)
+            intake.yield(.arrival($0, lane: lane, connection))
+        }
+        self.consumers[lane] = (connection, tag)
+        self.refused.remove(lane)
+        self.health.note(queue, lacking: nil)
+        self.logger.info("consuming", metadata: ["queue": "\(queue)"])
+        if self.isDraining { await self.stopConsuming(tag, over: connection) }
+    }
+
+    private func stopConsuming(_ tag: String, over connection: RabbitMQConnection) async {
+        do {
+            try await connection.stopConsuming(tag)
+        } catch {
+            self.logger.debug("a consumer could not be ended", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// Notes why a queue is consumed no more: the broker does not let it, or the connection is gone.
+    private func noteEnd(of lane: Int, because error: RabbitMQError?) {
+        let queue = self.queues[lane]
+        guard let error, error.isRefusal else {
+            return self.health.note(queue, lacking: "the connection was lost")
+        }
+        self.health.note(queue, lacking: "\(error)")
+        guard self.refused.insert(lane).inserted else { return }
+        self.logger.error("a queue cannot be consumed", metadata: ["queue": "\(queue)", "error": "\(error)"])
+    }
+
+    private func received(_ delivery: Delivery, in lane: Int, over connection: RabbitMQConnection) async
+        -> Received
+    {
+        let content = Result { () throws(Malformed) in try Envelope(delivery, in: self.topology) }
+        // A large body takes long to check, and others on the loop must have their turn.
+        if delivery.message.body.count > Self.largeBody { await Task.yield() }
+        return Received(delivery: delivery, content: content, lane: lane, connection: connection)
+    }
+
+    /// Gives a delivery its place among the others.
+    private func take(_ next: Received) -> Lanes<Received>.Arrival {
+        let arrival = self.lanes.arrive(Entry(item: next, lane: next.lane, copy: next.copy))
+        if arrival == .superfluous, case .success(let envelope) = next.content {
+            self.runner.drop(envelope)
+            next.connection.acknowledge(next.delivery.tag)
+        }
+        self.tell(of: next.lane)
+        return arrival
+    }
+
+    private func work(on next: Entry) async {
+        await self.settle(next.item) { await self.runner.verdict(on: $0.content, of: $0.delivery) }
+        self.lanes.end(next)
+        self.tell(of: next.lane)
+        if self.lanes.waiting.contains(where: { $0 > 0 }) { self.intake.yield(.chance) }
+    }
+
+    /// Makes room for others of the lane: the job comes back later, by way of the outbox.
+    private func putAside(_ next: Received) async {
+        guard case .success(let envelope) = next.content else { return }
+        let now = ContinuousClock.now
+        self.lastReturn = max(self.lastReturn + Self.paceOfReturns, now + Self.leastPause)
+        let pause = now.duration(to: self.lastReturn)
+        await self.settle(next) { await self.runner.putAside(envelope, of: $0.delivery, for: pause) }
+    }
+
+    private func settle(_ next: Received, _ verdict: (Received) async -> JobRunner.Verdict) async {
         // A delivery of a lost connection comes again.
         guard await !next.connection.isClosed else { return }
         let tag = next.delivery.tag
-        switch await self.runner.verdict(on: next.delivery) {
+        switch await verdict(next) {
         case .acknowledge: next.connection.acknowledge(tag)
         case .giveBack: next.connection.giveBack(tag)
         case .reject: next.connection.reject(tag)
         }
     }
 
-    private func takeSlot() async {
-        while self.running >= self.concurrency && !self.isDraining {
-            await withCheckedContinuation { self.dispatcherAwaitingSlot = $0 }
+    private func tell(of lane: Int) {
+        self.metrics.tell(
+            of: self.queues[lane],
+            taken: self.lanes.shares.taken[lane],
+            waiting: self.lanes.waiting[lane]
+        )
+    }
+}
+
+extension JobConsumer.Received {
+    /// Nil for what never becomes a job.
+    fileprivate var copy: Lanes<Self>.Copy? {
+        guard case .success(let envelope) = self.content else { return nil }
+        return Lanes<Self>.Copy(
+            job: envelope.id,
+            kind: envelope.kind,
+            turn: envelope.turn,
+            replayCount: envelope.replayCount,
+            body: envelope.message.body,
+            connection: self.delivery.tag.epoch
+        )
+    }
+}
+
+extension RabbitMQError {
+    /// Whether the broker lets the queue not be consumed, though it can be reached.
+    fileprivate var isRefusal: Bool {
+        switch self.code {
+        case .notFound, .accessRefused, .preconditionFailed, .resourceLocked, .consumerCancelled: true
+        case .deadlineExceeded: self.operation == "basic.consume"
+        default: false
         }
-        if !self.isDraining { self.running += 1 }
-    }
-
-    private func freeSlot() {
-        self.running -= 1
-        self.wakeDispatcher()
-    }
-
-    private func wakeDispatcher() {
-        self.dispatcherAwaitingSlot?.resume()
-        self.dispatcherAwaitingSlot = nil
     }
 }

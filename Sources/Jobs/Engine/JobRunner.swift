@@ -16,21 +16,16 @@ actor JobRunner {
 
     private let kinds: KindTable
     private let settings: WorkerSettings
+    private let topology: Topology
     private let ledger: Ledger
     private let session: WorkerSession
-    private let database: PatientDatabase
-    private let judge: Judge
+    private let database: RetryingDatabase
+    private let judge: AttemptPolicy
     private let health: WorkerHealth
     private let metrics: JobMetrics
     private let traces: JobTraces
     private let recorder: Recorder
     private let logger: Logger
-
-    /// Jobs that run here now, with the deliveries of the same job that wait for them.
-    private var running: [JobID: [CheckedContinuation<Void, Never>]] = [:]
-
-    /// The largest body that goes through the outbox.
-    private static let largestBody = 16 << 20
 
     /// How long a claim outlasts the deadline of a try.
     private static let marginOfClaims: Duration = .seconds(10)
@@ -38,9 +33,10 @@ actor JobRunner {
     init(
         kinds: KindTable,
         settings: WorkerSettings,
+        topology: Topology,
         ledger: Ledger,
         session: WorkerSession,
-        database: PatientDatabase,
+        database: RetryingDatabase,
         relay: OutboxRelay,
         health: WorkerHealth,
         metrics: JobMetrics,
@@ -50,14 +46,16 @@ actor JobRunner {
     ) {
         self.kinds = kinds
         self.settings = settings
+        self.topology = topology
         self.ledger = ledger
         self.session = session
         self.database = database
-        self.judge = Judge(settings: settings)
+        self.judge = AttemptPolicy(settings: settings)
         self.health = health
         self.metrics = metrics
         self.traces = JobTraces(tracer: tracer)
         self.recorder = Recorder(
+            topology: topology,
             ledger: ledger,
             database: database,
             relay: relay,
@@ -74,20 +72,38 @@ actor JobRunner {
         case acknowledge, giveBack, reject
     }
 
-    /// Works on one delivery for as long as it takes.
-    func verdict(on delivery: Delivery) async -> Verdict {
+    /// Works on one delivery for as long as it takes; no other of its job may be worked on meanwhile.
+    func verdict(on content: Result<Envelope, Malformed>, of delivery: Delivery) async -> Verdict {
         KillPoint.delivered.reach()
-        do {
+        return await self.verdict(on: delivery) {
             do {
-                let envelope = try Envelope(delivery)
-                return try await self.alone(with: envelope.id) {
-                    try await self.traces.following(envelope) { try await self.run(envelope) }
-                }
+                let envelope = try content.get()
+                return try await self.traces.following(envelope) { try await self.run(envelope) }
             } catch let malformed as Malformed {
-                guard self.outboxTakes(delivery) else { return .reject }
-                try await self.recorder.bury(Obituary(malformed, of: delivery))
-                return .acknowledge
+                // PostgreSQL cannot take what holds a NUL: the broker alone must bury it.
+                guard !delivery.holdsNUL else { return .reject }
+                try await self.recorder.bury(DeadLettering(malformed, of: delivery, in: self.topology))
+                return delivery.isPassedOver ? .reject : .acknowledge
             }
+        }
+    }
+
+    /// Lets a job that need not be worked on now come back after about `pause`.
+    func putAside(_ envelope: Envelope, of delivery: Delivery, for pause: Duration) async -> Verdict {
+        await self.verdict(on: delivery) {
+            if envelope.waitsSince != nil,
+                case .acting(let key, _, _)? = try? self.kinds[envelope.kind]?.prepare(envelope.body)
+            {
+                try await self.passOn(key, by: envelope)
+            }
+            try await self.recorder.comeBack(envelope, after: pause)
+            return .acknowledge
+        }
+    }
+
+    private func verdict(on delivery: Delivery, _ find: () async throws -> Verdict) async -> Verdict {
+        do {
+            return try await find()
         } catch is Interrupted {
             return .giveBack
         } catch {
@@ -95,32 +111,15 @@ actor JobRunner {
         }
     }
 
-    /// What the outbox cannot take the broker itself must bury.
-    private func outboxTakes(_ delivery: Delivery) -> Bool {
-        delivery.message.body.count <= Self.largestBody && !delivery.holdsNUL
-    }
-
     /// Nothing could be recorded although PostgreSQL is there: a fault of ours, and the queue counts how often.
     private func putOff(_ delivery: Delivery, because error: any Error) async -> Verdict {
-        self.logger.error("a delivery could not be worked on and goes back", metadata: ["error": "\(error)"])
+        self.logger.error("delivery failed, requeued", metadata: ["error": "\(error)"])
         try? await self.loop.sleep(for: .seconds(5))
         return .giveBack
     }
 }
 
 extension JobRunner {
-    /// Runs `body` when no other delivery of the same job is being worked on here.
-    private func alone<Value>(with job: JobID, _ body: () async throws -> Value) async throws -> Value {
-        while self.running[job] != nil {
-            await withCheckedContinuation { self.running[job]?.append($0) }
-        }
-        self.running[job] = []
-        defer {
-            for waiting in self.running.removeValue(forKey: job) ?? [] { waiting.resume() }
-        }
-        return try await body()
-    }
-
     private func run(_ envelope: Envelope) async throws -> Verdict {
         self.metrics[envelope.kind].begins()
         defer { self.metrics[envelope.kind].ends() }
@@ -130,10 +129,13 @@ extension JobRunner {
             }
         }
         do {
-            return try await self.run(envelope, kind, try kind.prepare(envelope.message.body))
+            return try await self.run(envelope, kind, try kind.prepare(envelope.body))
         } catch let faults as PayloadFaults {
             return try await self.claimAndRecord(envelope) { _ in
-                .dead(Death(.invalidPayload, code: "payload", error: faults.description), triedInVain: nil)
+                .dead(
+                    FinalFailure(.invalidPayload, code: "payload", error: faults.description),
+                    triedInVain: nil
+                )
             }
         }
     }
@@ -142,16 +144,24 @@ extension JobRunner {
         -> Verdict
     {
         switch prepared {
-        case .acting(let key, let act):
+        case .acting(let key, let onDeath, let act):
             let deadline = kind.deadline ?? self.settings.deadline
-            return try await self.claimAndRecord(envelope, exclusiveKey: key, deadline: deadline) { claim in
-                try await self.judged(claim) {
-                    let context = self.context(of: envelope, claim, deadline)
+            return try await self.claimAndRecord(
+                envelope,
+                exclusiveKey: key,
+                deadline: deadline,
+                onDeath: onDeath
+            ) { claim in
+                try await self.judged(claim, renewing: deadline + Self.marginOfClaims) { claim in
+                    let limit = try self.timeLeft(of: claim, atMost: deadline)
+                    let context = self.context(of: envelope, claim, limit)
                     let number = self.health.beginTry(until: context.deadline)
                     defer { self.health.endTry(number) }
-                    let fate = try await withDeadline(of: deadline, on: self.loop) {
-                        Misbehaviour.strike(claim.job)
-                        return try await act(claim.job, context)
+                    let fate = try await self.session.whileTrusted {
+                        try await withDeadline(of: limit, on: self.loop) {
+                            InjectedFault.strike(claim.job)
+                            return try await act(claim.job, context)
+                        }
                     }
                     KillPoint.acted.reach()
                     return fate
@@ -169,7 +179,7 @@ extension JobRunner {
             return try await self.claimAndRecord(envelope) { claim in
                 let context = self.context(of: envelope, claim, self.settings.deadline)
                 return .success(record(claim.job, context)) { conflict in
-                    try await self.judged(claim) {
+                    try await self.judged(claim) { claim in
                         try await resolve(conflict, claim.job, context, self.database.pool)
                     }
                 }
@@ -182,12 +192,13 @@ extension JobRunner {
         _ envelope: Envelope,
         exclusiveKey: String? = nil,
         deadline: Duration = .seconds(30),
+        onDeath: @escaping @Sendable (Reason) -> [Write] = { _ in [] },
         _ decide: (Claim) async throws -> Ending,
     ) async throws -> Verdict {
         while true {
-            try await self.session.waitUntilHeld()
             let outcome = try await self.database.persist {
-                try await self.ledger.claim(
+                try await self.session.waitUntilHeld()
+                return try await self.ledger.claim(
                     envelope,
                     for: deadline + Self.marginOfClaims,
                     exclusiveKey: exclusiveKey
@@ -195,13 +206,20 @@ extension JobRunner {
             }
             switch outcome {
             case .finished(let state):
+                try await self.passOn(exclusiveKey, by: envelope)
                 self.drop(envelope, since: state)
                 return .acknowledge
-            case .busy:
+            case .busy(let pause):
                 JobTraces.ended(as: "busy")
-                try await self.recorder.comeBack(envelope, after: self.settings.busyDelay)
+                try await self.passOn(exclusiveKey, by: envelope)
+                try await self.recorder.comeBack(envelope, after: max(self.settings.busyDelay, pause))
                 return .acknowledge
-            case .claimed(let claim):
+            case .held(let key):
+                JobTraces.ended(as: "busy")
+                try await self.recorder.park(envelope, until: key, limit: self.settings.longestPark)
+                return .acknowledge
+            case .claimed(var claim):
+                claim.onDeath = onDeath
                 KillPoint.claimed.reach()
                 if claim.isFirst { self.metrics.started(envelope) }
                 if try await self.decideAndRecord(claim, envelope, decide) { return .acknowledge }
@@ -209,8 +227,14 @@ extension JobRunner {
         }
     }
 
-    /// Tells of a message whose job needs nothing any more.
-    private func drop(_ envelope: Envelope, since state: String) {
+    /// Whoever waited for a key and does not take it leaves it to the next.
+    private func passOn(_ key: String?, by envelope: Envelope) async throws {
+        guard let key, envelope.waitsSince != nil else { return }
+        try await self.database.persist { try await self.ledger.passOn(key) }
+    }
+
+    /// Tells of a message whose job needs nothing any more, or has another that says the same.
+    nonisolated func drop(_ envelope: Envelope, since state: String = "running") {
         let isCancelled = state == "cancelled"
         let metadata = envelope.metadata.merging(["job.state": "\(state)"]) { $1 }
         self.logger.info(
@@ -246,6 +270,14 @@ extension JobRunner {
             self.logger.warning("the claim was lost to another worker", metadata: envelope.metadata)
             self.tellInterruption(of: envelope)
             return false
+        } catch is SessionLapsed {
+            // Nobody else has it yet, so that this worker goes on with it once it is seen again.
+            self.logger.warning(
+                "an attempt was interrupted: this worker was not seen",
+                metadata: envelope.metadata
+            )
+            self.tellInterruption(of: envelope)
+            return false
         } catch is Interrupted {
             await self.database.release(claim, in: self.ledger)
             self.tellInterruption(of: envelope)
@@ -258,13 +290,42 @@ extension JobRunner {
         JobTraces.ended(as: "interrupted")
     }
 
-    /// The ending that a try leads to, with a surprise judged too; repeated in place while PostgreSQL is away.
-    private func judged(_ claim: Claim, _ attempt: () async throws -> Fate) async throws -> Ending {
+    /// The ending that a try leads to, with a surprise judged too; repeated in place, a few times, where PostgreSQL was
+    /// away.
+    ///
+    /// - Parameter duration: How long the claim is held anew for each repetition.
+    private func judged(
+        _ claim: Claim,
+        renewing duration: Duration? = nil,
+        _ attempt: (Claim) async throws -> Outcome,
+    ) async throws -> Ending {
+        var held: Claim? = claim
         do {
-            return self.judge.ending(of: try await self.database.persist(attempt), claim)
+            let fate = try await self.database.attempt {
+                if held == nil, let duration {
+                    held = try await self.database.persist {
+                        try await self.session.waitUntilHeld()
+                        return try await self.ledger.renew(claim, for: duration)
+                    }
+                }
+                defer { held = nil }
+                return try await attempt(held ?? claim)
+            }
+            return self.judge.ending(of: fate, claim)
+        } catch let lapse as SessionLapsed {
+            throw lapse
+        } catch let error as PostgresError where error.isClaimLost {
+            throw error
         } catch {
             return self.judge.ending(of: try self.judge.fate(after: error), claim)
         }
+    }
+
+    /// How long a try may take: no longer than the claim surely lasts, however long it took to get it.
+    private func timeLeft(of claim: Claim, atMost deadline: Duration) throws(SessionLapsed) -> Duration {
+        let left = ContinuousClock.now.duration(to: claim.expiry) - Self.marginOfClaims / 2
+        guard left > .zero else { throw SessionLapsed() }
+        return min(deadline, left)
     }
 
     private func context(of envelope: Envelope, _ claim: Claim?, _ limit: Duration) -> JobContext {

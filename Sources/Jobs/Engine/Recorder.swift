@@ -3,10 +3,11 @@ import Postgres
 
 /// Writes down how a start of a job ended: ledger, rows, outgoing messages, all in one transaction.
 struct Recorder: Sendable {
+    let topology: Topology
     let ledger: Ledger
-    let database: PatientDatabase
+    let database: RetryingDatabase
     let relay: OutboxRelay
-    let judge: Judge
+    let judge: AttemptPolicy
     let metrics: JobMetrics
     let logger: Logger
 
@@ -16,12 +17,12 @@ struct Recorder: Sendable {
     {
         guard success.writes.allSatisfy({ $0.requiredRows == nil }) else { return false }
         do {
-            let writes = [Write(self.ledger.succeedAtOnce(envelope))] + success.writes
-            try await self.commit(writes, sending: [envelope.completion(success)])
-        } catch let error as PostgresError where error.code == .constraintViolation {
+            let writes = [Write(own: self.ledger.succeedAtOnce(envelope))] + success.writes
+            try await self.commit(writes, sending: [envelope.completion(success, for: envelope.requester)])
+        } catch is PostgresError {
             return false
         }
-        self.tell(envelope, "succeeded", attempt: 1, since: start)
+        self.tell(envelope, for: envelope.requester, "succeeded", attempt: 1, since: start)
         return true
     }
 
@@ -44,26 +45,66 @@ struct Recorder: Sendable {
         case .again(let delay, let reason, let usesAttempt):
             let attempt = usesAttempt ? Attempt(fate: "retry", reason: reason, start: start) : nil
             try await self.putOff(claim, envelope, for: delay, reason, attempt, since: start)
+        case .leftToOthers(let reason):
+            let visits = envelope.visitsInVain + 1
+            guard let pause = self.judge.pause(afterVisitsInVain: visits) else {
+                let error = "no replica that it met could do it: \(reason.message)"
+                let death = FinalFailure(.rejected, code: reason.code, error: error, attempts: claim.attempts)
+                let ending = Ending.dead(death, triedInVain: nil)
+                return try await self.record(ending, claim, envelope, since: start)
+            }
+            try await self.putOff(
+                claim,
+                envelope,
+                for: pause,
+                reason,
+                nil,
+                visitsInVain: visits,
+                since: start
+            )
         case .dead(let death, let reason, let writes):
             let attempt = reason.map { Attempt(fate: "dead", reason: $0, start: start) }
-            try await self.bury(death, writes, claim, envelope, attempt, since: start)
+            do {
+                try await self.bury(
+                    death,
+                    writes + claim.onDeath(death.told),
+                    claim,
+                    envelope,
+                    attempt,
+                    since: start
+                )
+            } catch let error where self.isRefusal(error) {
+                let bare = death.adding("what was to be written with its death was refused: \(error)")
+                try await self.bury(bare, [], claim, envelope, attempt, since: start)
+            }
         }
     }
 
-    /// Keeps a message out of the way for about `delay`: its job, or what it needs alone, is in other hands.
-    func comeBack(_ envelope: Envelope, after delay: Duration) async throws {
-        let message = OutboxMessage(to: .jobs, routingKey: envelope.routingKey, envelope.message)
+    /// Keeps a message out of the way until `key`, which its job needs alone, is let go; nobody who waits overtakes it.
+    func park(_ envelope: Envelope, until key: String, limit: Duration) async throws {
+        let message = envelope.messageAgain
         self.metrics[envelope.kind].count("gpudev_jobs_busy_total")
-        try await self.database.commit([try message.insertion(after: delay * Double.random(in: 0.5...1.5))])
+        let parking = try message.parking(until: key, limit: limit)
+        let results = try await self.database.commit(self.ledger.note(envelope) + [parking])
+        if try results.last?.rows.first?.read("is_parked", as: Bool.self) == false { self.relay.wake() }
+    }
+
+    /// Keeps a message out of the way for about `delay`: its job is in other hands.
+    func comeBack(_ envelope: Envelope, after delay: Duration) async throws {
+        let message = envelope.messageAgain
+        self.metrics[envelope.kind].count("gpudev_jobs_busy_total")
+        try await self.database.commit(
+            self.ledger.note(envelope) + [try message.insertion(after: delay * Double.random(in: 0.5...1.5))]
+        )
         self.relay.wake()
     }
 
     /// Buries a message that can never become a job, as it came.
-    func bury(_ letter: Obituary) async throws {
-        try await self.commit([], sending: try letter.messages())
+    func bury(_ letter: DeadLettering) async throws {
+        try await self.commit([], sending: letter.messages())
         self.metrics.buried(letter.death.cause)
         self.logger.error(
-            "a message was buried",
+            "message dead-lettered",
             metadata: ["error.code": "\(letter.death.code)", "error": "\(letter.death.error)"]
         )
     }
@@ -72,7 +113,7 @@ struct Recorder: Sendable {
 extension Recorder {
     /// Commits the writes together with the messages, and hands these to the relay.
     private func commit(_ writes: [Write], sending messages: [OutboxMessage]) async throws {
-        let insertions = try messages.map { Write(try $0.insertion(after: OutboxDispatch.headStart)) }
+        let insertions = try messages.map { Write(own: try $0.insertion(after: OutboxDispatch.headStart)) }
         let expiry = ContinuousClock.now + OutboxDispatch.headStart
         let results = try await self.database.commit(writes + insertions)
         KillPoint.committed.reach()
@@ -80,6 +121,11 @@ extension Recorder {
             OutboxDispatch(id: try result.rows[0].read("id"), message: message, expiry: expiry)
         }
         self.relay.send(dispatches)
+    }
+
+    /// Whether it is what a kind writes that keeps a death from being recorded.
+    private func isRefusal(_ error: any Error) -> Bool {
+        (error as? PostgresError).map { !$0.isClaimLost } ?? (error is WriteConflict)
     }
 
     /// What the database did not take leads to another ending.
@@ -101,8 +147,9 @@ extension Recorder {
         since start: ContinuousClock.Instant
     ) async throws {
         let settlement = self.ledger.settle(claim, as: "succeeded", usesAttempt: true)
-        try await self.commit([Write(settlement)] + success.writes, sending: [envelope.completion(success)])
-        self.tell(envelope, "succeeded", attempt: claim.attempt, since: start)
+        let event = envelope.completion(success, for: claim.requester)
+        try await self.commit([Write(own: settlement)] + success.writes, sending: [event])
+        self.tell(envelope, for: claim.requester, "succeeded", attempt: claim.attempt, since: start)
     }
 
     private func putOff(
@@ -111,6 +158,7 @@ extension Recorder {
         for delay: Duration,
         _ reason: Reason,
         _ attempt: Attempt?,
+        visitsInVain: Int = 0,
         since start: ContinuousClock.Instant,
     ) async throws {
         let settlement = self.ledger.settle(
@@ -121,34 +169,60 @@ extension Recorder {
         )
         try await self.database.commit(
             [settlement] + self.ledger.record(attempt, of: claim)
-                + [try envelope.message(forTurn: claim.turns + 1).insertion(after: delay)]
+                + [
+                    try envelope.message(forTurn: claim.turns + 1, visitsInVain: visitsInVain)
+                        .insertion(after: delay)
+                ]
         )
         self.relay.wake()
         KillPoint.committed.reach()
         let (fate, level) = attempt == nil ? ("snooze", Logger.Level.info) : ("retry", .warning)
-        self.tell(envelope, fate, attempt: claim.attempt, reason, level: level, since: start)
+        self.tell(
+            envelope,
+            for: claim.requester,
+            fate,
+            attempt: claim.attempt,
+            reason,
+            level: level,
+            since: start
+        )
     }
 
     private func bury(
-        _ death: Death,
+        _ death: FinalFailure,
         _ writes: [Write],
         _ claim: Claim,
         _ envelope: Envelope,
         _ attempt: Attempt?,
         since start: ContinuousClock.Instant,
     ) async throws {
-        let told = Reason(death.code.isEmpty ? death.cause.rawValue : death.code, death.error)
+        let told = death.told
         let settlement = self.ledger.settle(claim, as: "dead", usesAttempt: attempt != nil, because: told)
-        let messages = try Obituary(death, of: envelope, number: claim.deaths + 1).messages()
-        let records = ([settlement] + self.ledger.record(attempt, of: claim)).map { Write($0) }
-        try await self.commit(records + writes, sending: messages)
+        let obituary = DeadLettering(
+            death,
+            of: envelope,
+            number: claim.deaths + 1,
+            for: claim.requester,
+            in: self.topology
+        )
+        let records = ([settlement] + self.ledger.record(attempt, of: claim)).map { Write(own: $0) }
+        try await self.commit(records + writes, sending: obituary.messages())
         self.metrics.died(envelope, of: death.cause)
-        self.tell(envelope, "dead", attempt: claim.attempt, told, level: .error, since: start)
+        self.tell(
+            envelope,
+            for: claim.requester,
+            "dead",
+            attempt: claim.attempt,
+            told,
+            level: .error,
+            since: start
+        )
     }
 
     /// Says that the start has a fate, once the ledger has it.
     private func tell(
         _ envelope: Envelope,
+        for requester: Requester,
         _ fate: String,
         attempt: Int,
         _ reason: Reason? = nil,
@@ -160,8 +234,20 @@ extension Recorder {
         var metadata = envelope.metadata
         metadata["job.fate"] = "\(fate)"
         metadata["job.attempt"] = "\(attempt)"
+        metadata["job.requested_by"] = requester.requestedBy.map { "\($0)" }
+        metadata["job.broker_user"] = requester.brokerUser.map { "\($0)" }
         metadata["error.code"] = reason.map { "\($0.code)" }
         metadata["error"] = reason.map { "\($0.message)" }
-        self.logger.log(level: level, "a job has ended its try", metadata: metadata)
+        self.logger.log(level: level, Self.message(of: fate), metadata: metadata)
+    }
+
+    private static func message(of fate: String) -> Logger.Message {
+        switch fate {
+        case "succeeded": "job succeeded"
+        case "retry": "job will be retried"
+        case "snooze": "job postponed"
+        case "dead": "job dead-lettered"
+        default: "job attempt finished"
+        }
     }
 }

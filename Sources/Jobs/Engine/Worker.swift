@@ -18,8 +18,12 @@ package actor Worker {
     private let topology: Topology
     private let grace: Duration
     private let loops: (jobs: EventLoop, relay: EventLoop)
-    private let clients: (jobs: RabbitMQClient, relay: RabbitMQClient)
-    private let relayPool: PostgresPool
+    /// For jobs one a queue, in the order of the families: what befalls one leaves the others alone.
+    private let clients: (jobs: [RabbitMQClient], relay: RabbitMQClient)
+    private let families: [String]
+    private let gauges: RabbitMQClient
+    private let broker: RabbitMQConfiguration
+    private let pools: [PostgresPool]
     private let session: WorkerSession
     private let relay: OutboxRelay
     private let consumer: JobConsumer
@@ -39,6 +43,7 @@ package actor Worker {
     ///   - database: Where the relay's own connections lead.
     ///   - direct: The same database for the worker's session, past any pooler.
     ///   - health: Hears what the worker has and how it moves.
+    ///   - explain: Says of a refusal what the role in PostgreSQL, or the schema, lacks, as far as it can be found.
     ///   - tracer: Gets a span for each start of a job; nil if nobody collects them.
     package init(
         settings: WorkerSettings,
@@ -49,18 +54,24 @@ package actor Worker {
         direct: PostgresConfiguration,
         broker: RabbitMQConfiguration,
         health: WorkerHealth,
+        explain: @escaping @Sendable (PostgresError) async -> String = { "\($0)" },
         tracer: (any Tracer)? = nil,
         jobLoop: EventLoop,
         relayLoop: EventLoop,
         logger: Logger,
     ) {
-        let identity = WorkerIdentity(name: settings.name)
+        var settings = settings
+        if settings.families.isEmpty { settings.families = topology.families.map(\.queue) }
+        let identity = WorkerIdentity(settings)
         // No step of the relay may last as long as one that counts as standing still.
         let relayConfiguration = database.with {
-            $0.connections = 1...2
+            $0.connections = 1...3
             $0.callDeadline = .seconds(20)
         }
         let relayPool = PostgresPool(relayConfiguration, named: "relay", on: relayLoop, logger: logger)
+        // What takes its time must not leave the relay without a connection.
+        let upkeepConfiguration = relayConfiguration.with { $0.connections = 0...2 }
+        let upkeepPool = PostgresPool(upkeepConfiguration, named: "upkeep", on: relayLoop, logger: logger)
         let relay = OutboxRelay(
             pool: relayPool,
             topology: topology,
@@ -68,16 +79,25 @@ package actor Worker {
             loop: relayLoop,
             logger: logger
         )
-        let session = WorkerSession(direct, worker: identity, health: health, loop: jobLoop, logger: logger)
+        let session = WorkerSession(
+            direct,
+            beside: pool,
+            worker: identity,
+            health: health,
+            loop: jobLoop,
+            logger: logger
+        )
         let queues = settings.families.map { topology.queue($0) }
         let metrics = JobMetrics(kinds: kinds.names, queues: queues, slots: settings.concurrency)
-        let ledger = Ledger(pool: pool, worker: identity)
+        let ledger = Ledger(pool: pool, worker: identity, maximumStarts: settings.maximumStarts)
+        let gate = RefusalGate(health: health, explain: explain, loop: jobLoop, logger: logger)
         let runner = JobRunner(
             kinds: kinds,
             settings: settings,
+            topology: topology,
             ledger: ledger,
             session: session,
-            database: PatientDatabase(pool: pool, loop: jobLoop, logger: logger),
+            database: RetryingDatabase(pool: pool, gate: gate, loop: jobLoop, logger: logger),
             relay: relay,
             health: health,
             metrics: metrics,
@@ -87,15 +107,21 @@ package actor Worker {
         )
         self.consumer = JobConsumer(
             queues: queues,
-            concurrency: settings.concurrency,
+            settings: settings,
+            topology: topology,
             session: session,
+            gate: gate,
             runner: runner,
+            health: health,
             metrics: metrics,
             loop: jobLoop,
             logger: logger,
         )
         self.clients = (
-            jobs: RabbitMQClient(broker.with { $0.connectionName += " jobs" }, on: jobLoop, logger: logger),
+            jobs: settings.families.map { family in
+                let named = broker.with { $0.connectionName += " \(family)" }
+                return RabbitMQClient(named, on: jobLoop, logger: logger)
+            },
             relay: RabbitMQClient(
                 broker.with { $0.connectionName += " relay" },
                 on: relayLoop,
@@ -103,7 +129,7 @@ package actor Worker {
             )
         )
         self.housekeeping = Housekeeping(
-            pool: relayPool,
+            pool: upkeepPool,
             retention: settings.ledgerRetention,
             loop: relayLoop,
             logger: logger
@@ -111,16 +137,23 @@ package actor Worker {
         self.backlog = BacklogWatch(
             families: settings.families,
             topology: topology,
-            pool: relayPool,
+            pool: upkeepPool,
             loop: relayLoop,
             logger: logger
         )
+        self.gauges = RabbitMQClient(
+            broker.with { $0.connectionName += " gauges" },
+            on: relayLoop,
+            logger: logger
+        )
+        self.broker = broker
+        self.families = settings.families
         self.health = health
         self.loop = jobLoop
         self.loops = (jobLoop, relayLoop)
         self.topology = topology
         self.grace = settings.shutdownGrace
-        self.relayPool = relayPool
+        self.pools = [relayPool, upkeepPool]
         self.session = session
         self.relay = relay
         self.logger = logger
@@ -136,8 +169,8 @@ package actor Worker {
         await self.relaying {
             await self.attended { await self.consume(until: shutdown) }
         }
-        await self.relayPool.close()
-        self.logger.info("ended in order")
+        for pool in self.pools { await pool.close() }
+        self.logger.info("shut down cleanly")
     }
 }
 
@@ -146,7 +179,7 @@ extension Worker {
     private func checkTopology(until shutdown: @escaping @Sendable () async -> Void) async -> Bool {
         await withTaskGroup(of: Bool.self) { group in
             group.addTask(executorPreference: self.loops.jobs) {
-                await self.clients.jobs.run { try await self.checkTopology(on: $0) }
+                await self.clients.jobs.first?.run { try await self.checkTopology(on: $0) }
                 return true
             }
             group.addTask {
@@ -186,7 +219,7 @@ extension Worker {
         try await presence.during {
             try await withThrowingTaskGroup { group in
                 group.addTask(executorPreference: self.loops.relay) {
-                    await self.backlog.watchQueues(over: connection)
+                    await self.relay.probe(over: self.broker)
                 }
                 try await self.relay.run(over: connection)
                 group.cancelAll()
@@ -201,7 +234,11 @@ extension Worker {
                 await self.session.run { self.relay.wake() }
             }
             group.addTask(executorPreference: self.loops.relay) { await self.housekeeping.run() }
+            group.addTask(executorPreference: self.loops.relay) { await self.housekeeping.freeKeys() }
             group.addTask(executorPreference: self.loops.relay) { await self.backlog.watchOutbox() }
+            group.addTask(executorPreference: self.loops.relay) {
+                await self.gauges.run { await self.backlog.watchQueues(over: $0) }
+            }
             await body()
             group.cancelAll()
         }
@@ -209,10 +246,12 @@ extension Worker {
 
     private func consume(until shutdown: @escaping @Sendable () async -> Void) async {
         await withTaskGroup { group in
-            group.addTask(executorPreference: self.loops.jobs) {
-                let presence = ConnectionPresence("jobs", .jobsConnection, self.health)
-                await self.clients.jobs.run { connection in
-                    try await presence.during { try await self.consumer.consume(over: connection) }
+            for (lane, client) in self.clients.jobs.enumerated() {
+                group.addTask(executorPreference: self.loops.jobs) {
+                    let presence = ConnectionPresence(self.families[lane], nil, self.health)
+                    await client.run { connection in
+                        try await presence.during { try await self.consumer.consume(lane, over: connection) }
+                    }
                 }
             }
             await self.work(until: shutdown)

@@ -3,18 +3,24 @@ package struct WorkerSettings: Sendable {
     /// The worker's name for people, in the ledger.
     package var name = "worker"
 
-    /// The families of jobs to take, of `Topology.families`.
-    package var families: [String] = Topology.families.keys.sorted()
+    /// The release of the program, for people.
+    package var version = ""
 
-    /// How many jobs may run at once; also how many deliveries each queue hands out at a time.
+    /// The queues to take jobs of, without prefix; all of the topology's if there are none.
+    package var families: [String] = []
+
+    /// How many jobs may run at once, of all queues together.
     package var concurrency = 64
+
+    /// How many jobs of a kind may run at once, where that is limited.
+    package var kindLimits: [JobKind: Int] = [:]
 
     /// How long one try may take, where the kind says nothing else.
     package var deadline: Duration = .seconds(60)
 
     package var retries = RetrySchedule()
 
-    /// After more starts than this without any fate, a job is poison.
+    /// After so many starts in a row that were left without a fate, a job is poison.
     package var maximumStarts = 5
 
     /// How long a job of unknown kind waits for a newer replica, in `unknownKindSteps` steps.
@@ -24,8 +30,11 @@ package struct WorkerSettings: Sendable {
     /// How long a job may snooze altogether.
     package var maximumSnooze: Duration = .seconds(24 * 3600)
 
-    /// About how long a job stays away that someone else is at, or whose key someone else holds.
+    /// About how long a job stays away that someone else is at.
     package var busyDelay: Duration = .seconds(1)
+
+    /// After about how long a job looks for itself whether the key is free that it waits for, should nobody tell it.
+    package var longestPark: Duration = .seconds(30)
 
     /// How long running jobs may go on after the end was asked for.
     package var shutdownGrace: Duration = .seconds(25)

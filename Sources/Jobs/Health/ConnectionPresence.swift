@@ -1,10 +1,11 @@
 /// Tells while a connection to the broker stands, which is made again whenever it is lost.
 struct ConnectionPresence: Sendable {
-    private let condition: WorkerHealth.Condition
+    private let condition: WorkerHealth.Condition?
     private let health: WorkerHealth
     private let metrics: ConnectionMetrics
 
-    init(_ name: String, _ condition: WorkerHealth.Condition, _ health: WorkerHealth) {
+    /// - Parameter condition: What it is for the worker's health; nil where its user tells that.
+    init(_ name: String, _ condition: WorkerHealth.Condition?, _ health: WorkerHealth) {
         self.condition = condition
         self.health = health
         self.metrics = ConnectionMetrics(name)
@@ -12,10 +13,10 @@ struct ConnectionPresence: Sendable {
 
     /// Runs `body`, which uses the connection for as long as it stands.
     func during(_ body: () async throws -> Void) async throws {
-        self.health.note(self.condition)
+        if let condition { self.health.note(condition) }
         self.metrics.opened()
         defer {
-            self.health.note(self.condition, lacking: "the connection to RabbitMQ was lost")
+            if let condition { self.health.note(condition, lacking: "the connection to RabbitMQ was lost") }
             self.metrics.closed()
         }
         try await body()

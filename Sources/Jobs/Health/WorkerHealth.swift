@@ -22,6 +22,8 @@ package final class WorkerHealth: Sendable {
 
     private struct State {
         var troubles = Dictionary(uniqueKeysWithValues: Condition.allCases.map { ($0, "not there yet") })
+        /// Why the queues are not consumed that are not.
+        var unconsumed: [String: String] = [:]
         var isDraining = false
         var relayMoved: ContinuousClock.Instant?
         /// When the tries that run now must have ended, by an arbitrary number.
@@ -52,6 +54,17 @@ package final class WorkerHealth: Sendable {
     package func note(_ condition: Condition, lacking trouble: String) {
         self.state.withLock { $0.troubles[condition] = trouble }
         Self.tell(condition, isMet: false)
+    }
+
+    /// Notes whether a queue is consumed, and if not, why not; the connections for jobs are there when all queues are.
+    func note(_ queue: String, lacking trouble: String?) {
+        let unconsumed = self.state.withLock { state in
+            state.unconsumed[queue] = trouble
+            return state.unconsumed.sorted { $0.key < $1.key }
+        }
+        guard !unconsumed.isEmpty else { return self.note(.jobsConnection) }
+        let queues = unconsumed.map { "\($0): \($1)" }.joined(separator: "; ")
+        self.note(.jobsConnection, lacking: "RabbitMQ hands out nothing of \(queues)")
     }
 
     /// Whether jobs are taken: each condition, and that the worker does not end.

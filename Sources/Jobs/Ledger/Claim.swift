@@ -2,7 +2,10 @@
 package struct Claim: Sendable {
     package let job: JobID
 
-    /// Which start since the last fate, counted from 1.
+    /// Until when the job is held, at the earliest; nothing may be done for it any more after that.
+    var expiry: ContinuousClock.Instant
+
+    /// Which start since the last attempt that ended, counted from 1; those before were left without a fate.
     let start: Int
 
     /// The tries that have ended before.
@@ -16,6 +19,12 @@ package struct Claim: Sendable {
 
     /// How often it has been put off, whatever for; each time a message for the next turn went into the outbox.
     let turns: Int
+
+    /// Who asked for it.
+    var requester = Requester.nobody
+
+    /// What the kind has to write down should the job die of this start, whatever it dies of.
+    var onDeath: @Sendable (Reason) -> [Write] = { _ in [] }
 
     /// Whether the start before was left without a fate, so that what it did last is not known.
     let followsUnsettledStart: Bool
@@ -40,6 +49,9 @@ enum ClaimOutcome: Sendable {
     /// Succeeded, dead or cancelled, or another message of the job has its next turn; nothing is left to do.
     case finished(state: String)
 
-    /// Someone else is at it, or holds what it needs alone.
-    case busy
+    /// Someone else is at it, or it must pause for so long.
+    case busy(atLeast: Duration = .zero)
+
+    /// Another job holds this key, which the job needs alone.
+    case held(key: String)
 }

@@ -4,24 +4,31 @@ import RabbitMQ
 
 extension Envelope {
     /// The event that tells of the job's success.
-    func completion(_ success: Success) throws -> OutboxMessage {
+    func completion(_ success: Success, for requester: Requester) -> OutboxMessage {
         let event = CompletionEvent(
             job: self.id,
             kind: self.kind,
             ending: .completed,
             subject: success.subject,
             time: Date(),
+            requester: requester,
             trace: self.message.onwardTrace,
             data: success.data
         )
-        return try event.outgoing(correlation: self.message.properties.correlationID)
+        return event.outgoing(correlation: self.message.properties.correlationID)
     }
 
-    /// The same message again, for the job's next turn.
-    func message(forTurn turn: Int) -> OutboxMessage {
+    /// The same message again, of a job that has not begun; its wait goes on.
+    var messageAgain: OutboxMessage {
+        OutboxMessage(to: .jobs, routingKey: self.kind.name, self.message, waitsSince: self.waitsSince)
+    }
+
+    /// The same message again, for the job's next turn, after so many visits in a row that were in vain.
+    func message(forTurn turn: Int, visitsInVain: Int = 0) -> OutboxMessage {
         var next = self.message
         next.properties.headers[Self.turnHeader] = .int64(Int64(turn))
-        return OutboxMessage(to: .jobs, routingKey: self.routingKey, next)
+        next.properties.headers[Self.visitsHeader] = visitsInVain > 0 ? .int64(Int64(visitsInVain)) : nil
+        return OutboxMessage(to: .jobs, routingKey: self.kind.name, next)
     }
 
     /// What log lines say about the job.

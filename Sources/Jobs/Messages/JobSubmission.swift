@@ -19,17 +19,12 @@ package struct JobSubmission: Sendable {
         requestedBy: String,
         trace: TraceContext? = nil
     ) throws {
-        try checkJobBody(payload)
-        _ = try decodePayload(AnyObject.self, from: payload)
+        guard try JobBody(payload).isObject else { throw PayloadFaults("payload", "must be a JSON object") }
         self.id = id
         self.kind = kind
         self.payload = payload
         self.requestedBy = requestedBy
         self.trace = trace
-    }
-
-    private struct AnyObject: Decodable {
-        init(from decoder: any Decoder) throws { _ = try PayloadFields(decoder) }
     }
 
     /// Sends it; what became of it is the broker's word.

@@ -22,6 +22,7 @@ struct BacklogWatch: Sendable {
     func watchOutbox() async {
         while !Task.isCancelled {
             await self.lookAtOutbox()
+            await self.countFaults()
             try? await self.loop.sleep(for: Self.period)
         }
     }
@@ -47,8 +48,10 @@ extension BacklogWatch {
                 """
                 SELECT destination, count(*) FILTER (WHERE available_at <= now()) AS due,
                     count(*) FILTER (WHERE available_at > now()) AS later,
-                    greatest(extract(epoch FROM now() - min(available_at)), 0)::float8 AS oldest
-                FROM (SELECT destination, available_at FROM outbox ORDER BY available_at LIMIT 100000) AS rows
+                    greatest(extract(epoch FROM now()) - extract(epoch FROM min(available_at)), 0)::float8 AS oldest
+                FROM (
+                    SELECT destination, available_at FROM outbox WHERE set_aside_at IS NULL
+                    ORDER BY available_at LIMIT 100000) AS rows
                 GROUP BY destination
                 """,
                 within: Self.patience
@@ -69,6 +72,28 @@ extension BacklogWatch {
                 Self.tell(destination, due: .nan, later: .nan, oldest: .nan)
             }
         }
+    }
+
+    /// Counts what waits for a person: rows that were set aside, schedules that disabled themselves.
+    private func countFaults() async {
+        var (setAside, failed): (Double, Double) = (.nan, .nan)
+        do {
+            let row = try await self.pool.run(
+                """
+                SELECT (SELECT count(*) FROM outbox WHERE set_aside_at IS NOT NULL) AS set_aside,
+                    (SELECT count(*) FROM job_schedules WHERE NOT is_enabled AND last_error IS NOT NULL) AS failed
+                """,
+                within: Self.patience
+            ).rows.first
+            if let row {
+                setAside = Double(try row.read("set_aside", as: Int.self))
+                failed = Double(try row.read("failed", as: Int.self))
+            }
+        } catch {
+            self.logger.debug("what was set aside could not be counted", metadata: ["error": "\(error)"])
+        }
+        Meter(label: "gpudev_outbox_set_aside_rows").set(setAside)
+        Meter(label: "gpudev_schedules_failed").set(failed)
     }
 
     private static func tell(_ destination: String, due: Double, later: Double, oldest: Double) {
@@ -115,12 +140,14 @@ extension BacklogWatch {
     /// Seconds since the oldest job of a family died, of those whose letters may still be there.
     private func ageOfOldestDeath(in family: String, letters: UInt32?) async -> Double {
         guard let letters else { return .nan }
-        guard letters > 0, let pattern = Topology.families[family] else { return 0 }
+        guard letters > 0, let name = self.topology.families.first(where: { $0.queue == family })?.name else {
+            return 0
+        }
         do {
             let row = try await self.pool.run(
                 """
                 SELECT extract(epoch FROM now() - min(finished_at))::float8 AS age FROM job_ledger
-                WHERE state = 'dead' AND kind LIKE \(pattern.replacing("#", with: "%"))
+                WHERE state = 'dead' AND kind LIKE \("\(name).%")
                 """,
                 within: Self.patience
             ).rows.first

@@ -20,6 +20,15 @@ struct JobMetrics: Sendable {
 
     subscript(_ kind: JobKind) -> KindMetrics { self.kinds[kind.name] ?? self.unknown }
 
+    /// How many slots a queue's lane can have at most.
+    func tell(of queue: String, slots: Int) { self.queues[queue]?.slots.set(slots) }
+
+    /// How many slots a queue's lane has now, and how many of its deliveries wait.
+    func tell(of queue: String, taken: Int, waiting: Int) {
+        self.queues[queue]?.taken.set(taken)
+        self.queues[queue]?.waiting.set(waiting)
+    }
+
     func received(_ delivery: Delivery) {
         guard let queue = self.queues[delivery.queue] else { return }
         queue.consumed.increment()
@@ -39,12 +48,12 @@ struct JobMetrics: Sendable {
         self.durations[envelope.queue, kind.name, fate].record(duration: start.duration(to: .now))
     }
 
-    func died(_ envelope: Envelope, of cause: Death.Cause) {
+    func died(_ envelope: Envelope, of cause: FinalFailure.Cause) {
         self[envelope.kind].deaths[cause.rawValue]?.increment()
     }
 
     /// A message was buried that never was a job.
-    func buried(_ cause: Death.Cause) {
+    func buried(_ cause: FinalFailure.Cause) {
         self.none.fates["dead"]?.increment()
         self.none.deaths[cause.rawValue]?.increment()
     }

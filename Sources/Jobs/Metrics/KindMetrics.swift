@@ -20,7 +20,11 @@ struct KindMetrics: Sendable {
         }
         self.name = kind
         self.fates = counters("gpudev_jobs_total", "fate", Self.fateNames)
-        self.deaths = counters("gpudev_jobs_dead_total", "reason", Death.Cause.allCases.map(\.rawValue))
+        self.deaths = counters(
+            "gpudev_jobs_dead_total",
+            "reason",
+            FinalFailure.Cause.allCases.map(\.rawValue)
+        )
         self.quarantined = Counter(label: "gpudev_starts_quarantined_total", dimensions: [("kind", kind)])
         self.running = Meter(label: "gpudev_jobs_running", dimensions: [("kind", kind)])
     }

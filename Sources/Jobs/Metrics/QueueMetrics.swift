@@ -5,6 +5,9 @@ struct QueueMetrics: Sendable {
     let consumed: Counter
     let redelivered: Counter
     let wait: Metrics.Timer
+    let slots: Meter
+    let taken: Meter
+    let waiting: Meter
 
     init(_ queue: String) {
         self.consumed = Counter(
@@ -13,5 +16,8 @@ struct QueueMetrics: Sendable {
         )
         self.redelivered = Counter(label: "gpudev_redeliveries_total", dimensions: [("queue", queue)])
         self.wait = Metrics.Timer(label: "gpudev_job_wait_seconds", dimensions: [("queue", queue)])
+        self.slots = Meter(label: "gpudev_lane_slots", dimensions: [("queue", queue)])
+        self.taken = Meter(label: "gpudev_lane_slots_taken", dimensions: [("queue", queue)])
+        self.waiting = Meter(label: "gpudev_lane_waiting", dimensions: [("queue", queue)])
     }
 }

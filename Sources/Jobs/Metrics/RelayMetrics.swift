@@ -36,22 +36,18 @@ struct RelayMetrics: Sendable {
     func publish(
         _ messages: [OutgoingMessage],
         over connection: RabbitMQConnection,
-        within patience: Duration
-    ) async throws(RabbitMQError) -> [PublishOutcome] {
+        within patience: Duration,
+        silence: Duration,
+    ) async -> [PublishOutcome] {
         let start = ContinuousClock.now
-        do {
-            let outcomes = try await connection.publish(messages, within: patience)
-            let duration = start.duration(to: .now)
-            for (message, outcome) in zip(messages, outcomes) {
-                let exchange = self.exchanges[message.exchange]
-                exchange?.outcomes[outcome.label]?.increment()
-                if outcome.isConfirmed { exchange?.duration.record(duration: duration) }
-            }
-            return outcomes
-        } catch {
-            for message in messages { self.exchanges[message.exchange]?.outcomes["unanswered"]?.increment() }
-            throw error
+        let outcomes = await connection.outcomes(of: messages, within: patience, silence: silence)
+        let duration = start.duration(to: .now)
+        for (message, outcome) in zip(messages, outcomes) {
+            let exchange = self.exchanges[message.exchange]
+            exchange?.outcomes[outcome.label]?.increment()
+            if outcome.isConfirmed { exchange?.duration.record(duration: duration) }
         }
+        return outcomes
     }
 }
 
@@ -62,6 +58,7 @@ extension PublishOutcome {
         case .returned: "returned"
         case .refused: "refused"
         case .unsendable: "unsendable"
+        case .unanswered: "unanswered"
         }
     }
 }

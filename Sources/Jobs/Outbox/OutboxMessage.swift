@@ -13,18 +13,22 @@ struct OutboxMessage: Sendable {
     let routingKey: String
     let message: Message
 
+    /// Since when its job waits for what it must hold alone, in milliseconds since 1970; nil if it does not.
+    let waitsSince: Int?
+
     /// The header by which the relay knows a message again that the broker returns.
     static let idHeader = "x-outbox-id"
 
     /// What the broker or the relay has added on the way, and what must not be carried along.
     private static let headersOfTransport = [
-        idHeader, "x-publish-id", "x-delivery-count", "x-acquired-count",
+        idHeader, Envelope.waitHeader, "x-publish-id", "x-delivery-count", "x-acquired-count",
     ]
 
     /// A message is stored and published without what concerns only the way that it came by.
-    init(to destination: Destination, routingKey: String, _ message: Message) {
+    init(to destination: Destination, routingKey: String, _ message: Message, waitsSince: Int? = nil) {
         self.destination = destination
         self.routingKey = routingKey
+        self.waitsSince = waitsSince
         var message = message
         message.properties.deliveryMode = 2
         message.properties.userID = nil
@@ -37,17 +41,51 @@ struct OutboxMessage: Sendable {
 
     /// The statement that puts the message into the outbox, due after `delay`; its result is the row's `id`.
     func insertion(after delay: Duration = .zero) throws -> SQL {
-        let properties = self.message.properties
-        let headers = properties.headers.isEmpty ? nil : try StoredHeaders.json(properties.headers)
-        return """
-            INSERT INTO outbox (available_at, destination, routing_key, message_id, type, content_type,
-                correlation_id, headers, properties, body)
-            VALUES (now() + \(delay.milliseconds)::bigint * interval '1 ms', \(self.destination),
-                \(self.routingKey), \(properties.messageID), \(properties.type), \(properties.contentType),
-                \(properties.correlationID), \(headers)::jsonb, \(try OtherProperties(properties).json)::jsonb,
-                \(self.message.body))
-            RETURNING id
-            """
+        """
+        INSERT INTO outbox (available_at, waits_since, \(constant: Self.columns))
+        VALUES (now() + \(delay.milliseconds)::bigint * interval '1 ms',
+            to_timestamp(\(self.waitsSince)::bigint / 1000.0), \(try self.values))
+        RETURNING id
+        """
+    }
+
+    /// The statement that parks the message of a job until `key` is let go; due at once if nobody holds it by now.
+    ///
+    /// Whoever lets the key go makes the longest wait for it due, by a trigger. That happens wholly before this
+    /// statement or wholly after its commit, since both lock the holder's row. Should no holder ever let it go, the
+    /// message is due after about `limit`, and after half the time that it has waited, up to ten times the limit.
+    ///
+    /// - Returns: A statement whose result says in `is_parked` whether the key is held.
+    func parking(until key: String, limit: Duration) throws -> SQL {
+        """
+        WITH holder AS MATERIALIZED (
+            SELECT FROM job_ledger WHERE exclusive_key = \(key)::text AND state = 'running' FOR SHARE
+        ), wait AS (
+            SELECT EXISTS (SELECT FROM holder) AS is_needed, \(limit.milliseconds)::bigint * interval '1 ms' AS longest,
+                least(now(), to_timestamp(\(self.waitsSince)::bigint / 1000.0)) AS since
+        )
+        INSERT INTO outbox (available_at, waits_for, waits_since, \(constant: Self.columns))
+        SELECT CASE WHEN is_needed THEN now() + (0.75 + random() / 2)
+                * greatest(longest, least(10 * longest, (now() - since) / 2)) ELSE now() END,
+            CASE WHEN is_needed THEN \(key)::text END, since, \(try self.values)
+        FROM wait RETURNING waits_for IS NOT NULL AS is_parked
+        """
+    }
+
+    private static let columns: StaticString =
+        "destination, routing_key, message_id, type, content_type, correlation_id, headers, properties, body"
+
+    /// For these columns.
+    private var values: SQL {
+        get throws {
+            let properties = self.message.properties
+            let headers = properties.headers.isEmpty ? nil : try StoredHeaders.json(properties.headers)
+            return """
+                \(self.destination)::text, \(self.routingKey)::text, \(properties.messageID)::text,
+                \(properties.type)::text, \(properties.contentType)::text, \(properties.correlationID)::text,
+                \(headers)::jsonb, \(try OtherProperties(properties).json)::jsonb, \(self.message.body)::bytea
+                """
+        }
     }
 
     /// The message with the time, in seconds since 1970, at which it could go out; only a job that is new, and does not
@@ -59,11 +97,16 @@ struct OutboxMessage: Sendable {
         else { return self }
         var message = self.message
         message.properties.timestamp = UInt64(clamping: seconds)
-        return OutboxMessage(to: .jobs, routingKey: self.routingKey, message)
+        return OutboxMessage(
+            to: .jobs,
+            routingKey: self.routingKey,
+            message,
+            waitsSince: self.waitsSince
+        )
     }
 
-    /// Reads a row of the outbox.
-    init(_ row: PostgresRow) throws {
+    /// Reads a row of the outbox, whose body may have been read apart.
+    init(_ row: PostgresRow, body: [UInt8]) throws {
         var properties = MessageProperties()
         if let json: String = try row.readOptional("properties") {
             try OtherProperties(json: json).restore(to: &properties)
@@ -78,7 +121,8 @@ struct OutboxMessage: Sendable {
         self.init(
             to: try row.read("destination"),
             routingKey: try row.read("routing_key"),
-            Message(properties: properties, body: try row.read("body"))
+            Message(properties: properties, body: body),
+            waitsSince: try row.readOptional("waits_since")
         )
     }
 }

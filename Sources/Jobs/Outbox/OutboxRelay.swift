@@ -1,3 +1,4 @@
+import Calls
 import EventLoops
 import Logging
 import Postgres
@@ -11,27 +12,34 @@ import Synchronization
 /// left behind, a batch of due rows is locked, skipping those that another relay is at, published, and deleted in the
 /// same transaction. Confirms are pipelined either way. Dying anywhere in between publishes a message again, with the
 /// same id. What nobody's queue would take stays, is reported, and is tried again later.
+///
+/// Destinations do not wait for each other: a route whose messages the broker left unanswered is a suspect, and its
+/// rows are left out of the batches until a probe over another connection was answered. What fails again and again
+/// travels with the probes too, so that one message for which the broker ends the channel ends it for no other.
 actor OutboxRelay {
     nonisolated let loop: EventLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor {
         unsafe self.loop.asUnownedSerialExecutor()
     }
 
-    private let pool: PostgresPool
+    let pool: PostgresPool
     private let topology: Topology
     private let health: WorkerHealth
     private let metrics: RelayMetrics
-    private let logger: Logger
-    private let alarm: Alarm
-    private nonisolated let handed = Mutex<[OutboxDispatch]>([])
+    let logger: Logger
+    private let alarm: WakeUp
+    let reader = OutboxReader()
+    private nonisolated let handed = Mutex(HandedMessages())
     private nonisolated let isDue = Atomic(true)
     private var isFinishing = false
-    /// What has become of messages that were handed over, until their rows are deleted or put off together.
-    private var settled: [(id: Int, outcome: PublishOutcome)] = []
+    /// What has become of messages that were handed over, until PostgreSQL is told of them together.
+    private var settlement = OutboxSettlement()
     private var nextSettlement = ContinuousClock.now
     private var nextLook = ContinuousClock.now
     private var nextLookAtSchedules = ContinuousClock.now
-    private var backoff = Backoff()
+    var nextProbeOfFailing = ContinuousClock.now
+    var suspects = FailingRoutes()
+    private var backoff = BackoffState(Backoff(base: .milliseconds(200), cap: .seconds(5), jitter: 0.5...1))
 
     /// How many rows travel at once; confirms of quorum queues want depth.
     private static let batch = 256
@@ -39,17 +47,14 @@ actor OutboxRelay {
     /// How long rows that are done with gather: each transaction costs PostgreSQL as much as many rows in it.
     private static let gathering: Duration = .milliseconds(25)
 
-    /// How many messages wait in memory; the rows of others are found when they are due.
-    private static let mostHanded = 4096
-
-    /// How long a message stays away that no queue would take.
-    private static let pauseOfReturned: Duration = .seconds(30)
-
     /// How long a batch may take to be confirmed; its rows stay locked meanwhile.
     ///
     /// A broker that has just come back may lose what it takes before its queues have leaders, and never answers for
     /// it; the same messages go out again over another connection then.
     private static let patience: Duration = .seconds(6)
+
+    /// How long the rest of a batch may stay unanswered when the broker has answered for some of it.
+    private static let silence: Duration = .seconds(2)
 
     /// How long the relay sleeps when nothing tells it that a row is due.
     private static let longestSleep: Duration = .seconds(2)
@@ -61,7 +66,7 @@ actor OutboxRelay {
         self.metrics = RelayMetrics(topology)
         self.loop = loop
         self.logger = logger
-        self.alarm = Alarm(loop: loop)
+        self.alarm = WakeUp(loop: loop)
     }
 
     /// Tells the relay, from any thread, that the outbox has rows it does not know of.
@@ -72,9 +77,7 @@ actor OutboxRelay {
 
     /// Takes, from any thread, messages whose rows have been committed.
     nonisolated func send(_ dispatches: [OutboxDispatch]) {
-        self.handed.withLock { handed in
-            handed += dispatches.prefix(Self.mostHanded - handed.count)
-        }
+        self.handed.withLock { $0.add(dispatches) }
         self.alarm.ring()
     }
 
@@ -87,6 +90,7 @@ actor OutboxRelay {
     /// Publishes over `connection` until it is lost, the task is cancelled, or all is out after `finish`.
     func run(over connection: RabbitMQConnection) async throws(RabbitMQError) {
         defer { self.health.relayRests() }
+        self.suspects.retryAll(at: .now)
         while await !connection.isClosed, !Task.isCancelled {
             self.health.relayMoves()
             do {
@@ -98,10 +102,10 @@ actor OutboxRelay {
                 let hasPublished = try await self.publishHanded(over: connection)
                 try await self.settle(atOnce: self.isFinishing && !hasPublished)
                 try await self.look(over: connection)
-                self.backoff = Backoff()
+                self.backoff.reset()
                 guard !hasPublished, !self.isLookDue else { continue }
-                if self.isFinishing && self.settled.isEmpty { return }
-                let next = self.settled.isEmpty ? self.nextLook : min(self.nextSettlement, self.nextLook)
+                if self.isFinishing && self.settlement.isEmpty { return }
+                let next = self.settlement.isEmpty ? self.nextLook : min(self.nextSettlement, self.nextLook)
                 await self.alarm.wait(atMost: ContinuousClock.now.duration(to: next))
             } catch let error as RabbitMQError where error.code == .blocked {
                 // Another connection would be blocked too, after it had sent the same messages again.
@@ -122,25 +126,62 @@ extension OutboxRelay {
     /// Publishes what was handed over, without a look at the outbox; whether there was anything.
     private func publishHanded(over connection: RabbitMQConnection) async throws -> Bool {
         let now = ContinuousClock.now
-        let batch = self.handed.withLock { handed in
-            let batch = Array(handed.prefix(Self.batch))
-            handed.removeFirst(batch.count)
-            return batch
-        }.filter { $0.expiry > now }
+        let batch = self.handed.withLock { $0.take(Self.batch) }.filter {
+            $0.expiry > now && !self.suspects.contains($0.message.route)
+        }
         guard !batch.isEmpty else { return false }
-        let messages = batch.map { self.outgoing($0.id, $0.message) }
-        let outcomes = try await self.metrics.publish(messages, over: connection, within: Self.patience)
-        if self.settled.isEmpty { self.nextSettlement = ContinuousClock.now + Self.gathering }
-        self.settled += zip(batch, outcomes).map { ($0.id, $1) }
+        let (outcomes, failure) = await self.publish(batch.map { ($0.id, $0.message) }, over: connection)
+        if self.settlement.isEmpty { self.nextSettlement = ContinuousClock.now + Self.gathering }
+        for (dispatch, outcome) in zip(batch, outcomes) {
+            self.settlement.note(dispatch.id, outcome, self.logger)
+        }
+        if let failure { throw failure }
         return true
     }
 
-    /// Deletes or puts off the rows of what was handed over, many at a time.
+    /// Publishes messages and notes which routes get no answer.
+    ///
+    /// The failure is there if the connection is of no more use: it has ended, is blocked, or nothing was answered.
+    func publish(_ batch: [(id: Int, message: OutboxMessage)], over connection: RabbitMQConnection)
+        async -> (outcomes: [PublishOutcome], failure: RabbitMQError?)
+    {
+        let outcomes = await self.metrics.publish(
+            batch.map { self.outgoing($0.id, $0.message) },
+            over: connection,
+            within: Self.patience,
+            silence: Self.silence
+        )
+        var (failure, hasAnswer): (RabbitMQError?, Bool) = (nil, false)
+        var silent: Set<OutboxRoute> = []
+        for (row, outcome) in zip(batch, outcomes) {
+            guard case .unanswered(let error) = outcome else {
+                hasAnswer = true
+                continue
+            }
+            failure = error
+            if error.isAboutMessages, silent.insert(row.message.route).inserted {
+                self.suspects.suspect(row.message.route, at: .now)
+            }
+        }
+        guard let failure else { return (outcomes, nil) }
+        self.logger.warning(
+            "messages were left unanswered",
+            metadata: [
+                "count": "\(outcomes.count { if case .unanswered = $0 { true } else { false } })",
+                "routes": "\(silent.map(\.routingKey).sorted().prefix(8).joined(separator: ","))",
+                "error": "\(failure)",
+            ]
+        )
+        let isUsable = failure.code == .deadlineExceeded && hasAnswer
+        return (outcomes, isUsable ? nil : failure)
+    }
+
+    /// Tells PostgreSQL what became of what was handed over, many rows at a time.
     private func settle(atOnce: Bool) async throws {
-        guard !self.settled.isEmpty, atOnce || ContinuousClock.now >= self.nextSettlement else { return }
+        guard !self.settlement.isEmpty, atOnce || ContinuousClock.now >= self.nextSettlement else { return }
         self.health.relayMoves()
-        try await self.pool.pipeline(self.settlement(self.settled))
-        self.settled = []
+        try await self.pool.pipeline(self.settlement.statements)
+        self.settlement = OutboxSettlement()
     }
 
     private var isLookDue: Bool {
@@ -152,70 +193,61 @@ extension OutboxRelay {
         guard self.isLookDue else { return }
         self.isDue.store(false, ordering: .releasing)
         self.health.relayMoves()
-        try await self.enqueueDueSchedules()
+        await self.enqueueDueSchedules()
         self.health.relayMoves()
         let isEmpty = try await self.publishBatch(over: connection)
         self.nextLook = ContinuousClock.now + (isEmpty ? try await self.timeUntilNextRow() : .zero)
     }
 
     /// At most once a second; a schedule is not more precise than that.
-    private func enqueueDueSchedules() async throws {
+    ///
+    /// Whatever is wrong with schedules, messages go out.
+    private func enqueueDueSchedules() async {
         let now = ContinuousClock.now
         guard now >= self.nextLookAtSchedules else { return }
-        _ = try await self.pool.run("SELECT enqueue_due_schedules()")
         self.nextLookAtSchedules = now + .seconds(1)
+        do {
+            _ = try await self.pool.run("SELECT enqueue_due_schedules()")
+        } catch {
+            self.logger.warning("the schedules could not be enqueued", metadata: ["error": "\(error)"])
+        }
     }
 
-    /// Publishes one batch, a smaller one after a failure; whether there was less than a whole one.
+    /// Publishes one batch, a smaller one after a failure; whether nothing more is due.
     private func publishBatch(over connection: RabbitMQConnection) async throws -> Bool {
         let limit = max(1, Self.batch >> min(self.backoff.failures, 8))
-        return try await self.pool.transaction { transaction in
-            let rows = try await transaction.run(
-                """
-                SELECT id, destination, routing_key, message_id, type, content_type, correlation_id,
-                    headers::text AS headers, properties::text AS properties, body,
-                    extract(epoch FROM available_at)::bigint AS due_at
-                FROM outbox WHERE available_at <= now() ORDER BY available_at, id
-                LIMIT \(limit) FOR UPDATE SKIP LOCKED
-                """
-            ).rows
-            guard !rows.isEmpty else { return true }
-            let (batch, unreadable) = try self.read(rows)
+        let (isEmpty, failure) = try await self.pool.transaction { transaction -> (Bool, RabbitMQError?) in
+            let batch = try await self.reader.due(
+                atMost: limit,
+                excluding: self.suspects.all,
+                in: transaction
+            )
+            guard !batch.isEmpty else { return (true, nil) }
             self.health.relayMoves()
-            let messages = batch.map(\.message)
-            let outcomes = try await self.metrics.publish(messages, over: connection, within: Self.patience)
-            let told = zip(batch, outcomes).map { ($0.id, $1) }
-            try await transaction.commit(after: self.settlement(told + unreadable))
-            return rows.count < limit
+            let (outcomes, failure) = await self.publish(batch.messages, over: connection)
+            let settlement = self.settlement(of: batch, outcomes)
+            try await transaction.commit(after: settlement.statements)
+            return (!batch.hasMore, failure)
         }
+        if let failure { throw failure }
+        return isEmpty
     }
 
-    /// The rows as messages; one that cannot be read must not hold up the others.
-    private func read(_ rows: PostgresRows) throws -> (
-        [(id: Int, message: OutgoingMessage)], [(Int, PublishOutcome)]
-    ) {
-        var batch: [(id: Int, message: OutgoingMessage)] = []
-        var unreadable: [(Int, PublishOutcome)] = []
-        for row in rows {
-            let id: Int = try row.read("id")
-            do {
-                let message = try OutboxMessage(row).sent(at: try row.read("due_at"))
-                batch.append((id, self.outgoing(id, message)))
-            } catch {
-                let reason = RabbitMQError(
-                    .invalidMessage,
-                    during: "outbox",
-                    "the row cannot be read: \(error)"
-                )
-                unreadable.append((id, .unsendable(reason)))
-            }
+    private func settlement(of batch: OutboxReader.Batch, _ outcomes: [PublishOutcome]) -> OutboxSettlement {
+        var settlement = OutboxSettlement()
+        for (row, outcome) in zip(batch.messages, outcomes) {
+            settlement.note(row.id, outcome, self.logger)
         }
-        return (batch, unreadable)
+        for row in batch.unreadable { settlement.setAside(row.id, row.error, self.logger) }
+        return settlement
     }
 
     private func outgoing(_ id: Int, _ row: OutboxMessage) -> OutgoingMessage {
         var message = row.message
         message.properties.headers[OutboxMessage.idHeader] = .int64(Int64(id))
+        if let since = row.waitsSince {
+            message.properties.headers[Envelope.waitHeader] = .int64(Int64(since))
+        }
         return OutgoingMessage(
             message,
             to: self.topology.exchange(row.destination),
@@ -223,41 +255,15 @@ extension OutboxRelay {
         )
     }
 
-    /// The statements that delete what is confirmed and put off what is not.
-    ///
-    /// They need not wait for the disk: if PostgreSQL forgets them in a crash, messages go out again under their ids.
-    private func settlement(_ outcomes: [(id: Int, outcome: PublishOutcome)]) -> [SQL] {
-        let confirmed = outcomes.filter { $0.outcome.isConfirmed }.map(\.id)
-        let others = outcomes.filter { !$0.outcome.isConfirmed }
-        for (id, outcome) in others {
-            self.logger.error(
-                "an outgoing message was not taken and stays in the outbox",
-                metadata: ["outbox.id": "\(id)", "outcome": "\(outcome)"]
-            )
-        }
-        KillPoint.confirmed.reach()
-        var statements: [SQL] = [
-            "SELECT set_config('synchronous_commit', 'off', true)",
-            "DELETE FROM outbox WHERE id = ANY(\(confirmed)::bigint[])",
-        ]
-        if !others.isEmpty {
-            let (ids, pause) = (others.map(\.id), Self.pauseOfReturned.milliseconds)
-            statements.append(
-                """
-                UPDATE outbox SET available_at = now() + \(pause)::bigint * interval '1 ms'
-                WHERE id = ANY(\(ids)::bigint[])
-                """
-            )
-        }
-        return statements
-    }
-
     private func timeUntilNextRow() async throws -> Duration {
         let row = try await self.pool.run(
             """
-            SELECT (extract(epoch FROM least(
-                (SELECT min(available_at) FROM outbox WHERE available_at > now()),
-                (SELECT min(next_run_at) FROM job_schedules WHERE is_enabled)) - now()) * 1000)::bigint AS wait
+            SELECT (1000 * (least(
+                extract(epoch FROM (SELECT min(available_at) FROM outbox WHERE available_at > now())),
+                greatest(
+                    extract(epoch FROM (SELECT min(next_run_at) FROM job_schedules WHERE is_enabled)),
+                    extract(epoch FROM now()) + 1),
+                extract(epoch FROM now()) + 3600) - extract(epoch FROM now())))::bigint AS wait
             """
         ).rows.first
         guard let wait: Int = try row?.readOptional("wait") else { return Self.longestSleep }

@@ -4,6 +4,7 @@ package import RabbitMQ
 package struct DeclaredQueue: Sendable, Equatable {
     package let name: String
     package let exchange: String
-    package let routingKey: String
+    /// All that it is bound for, each a pattern of a topic exchange.
+    package let routingKeys: [String]
     package let arguments: FieldTable
 }

@@ -8,11 +8,9 @@ extension Topology {
         }
         for queue in self.queues {
             try await connection.declareQueue(queue.name, arguments: queue.arguments)
-            try await connection.bind(
-                queue: queue.name,
-                exchange: queue.exchange,
-                routingKey: queue.routingKey
-            )
+            for key in queue.routingKeys {
+                try await connection.bind(queue: queue.name, exchange: queue.exchange, routingKey: key)
+            }
         }
     }
 

@@ -2,10 +2,8 @@ import RabbitMQ
 
 /// The exchanges and queues that the worker and its producers agree on.
 package struct Topology: Sendable {
-    /// The families of jobs, each with a queue and a dead queue, and the routing keys that lead there.
-    package static let families = [
-        "disks": "disk.#", "reservations": "reservation.#", "capacity": "capacity.#",
-    ]
+    /// The families of jobs, each with a queue and a dead queue.
+    package let families: [JobFamily]
 
     /// The first part of all names.
     package let prefix: String
@@ -13,8 +11,9 @@ package struct Topology: Sendable {
     /// Whether a stream keeps all events of the last week.
     package let keepsEvents: Bool
 
-    package init(prefix: String = "gpudev", keepsEvents: Bool = true) {
+    package init(prefix: String = "gpudev", families: [JobFamily], keepsEvents: Bool = true) {
         self.prefix = prefix
+        self.families = families
         self.keepsEvents = keepsEvents
     }
 
@@ -26,18 +25,41 @@ package struct Topology: Sendable {
     package func queue(_ family: String) -> String { "\(self.prefix).\(family)" }
     package func deadQueue(_ family: String) -> String { "\(self.prefix).\(family).dead" }
 
+    /// The queue that jobs of a kind get to; nil if there is none.
+    package func queue(of kind: JobKind) -> String? {
+        self.family(kind.family).map { self.queue($0.queue) }
+    }
+
+    /// Whether a message with this routing key gets to a queue.
+    func leads(_ routingKey: String) -> Bool {
+        self.family(JobKind(routingKey).family) != nil
+    }
+
+    /// What a job is about whose handler never had a say; nil if its payload names nothing.
+    func subject(of kind: JobKind, _ payload: JobBody) -> EventSubject? {
+        self.family(kind.family)?.subject(payload)
+    }
+
+    /// The family of a name, which is the first part of a kind or a routing key.
+    private func family(_ name: Substring) -> JobFamily? { self.families.first { $0.name == name } }
+
+    /// The routing key to the dead queue that belongs to `queue`, for a message whose own leads nowhere.
+    func keyOfMalformed(from queue: String) -> String {
+        let family = self.families.first { self.queue($0.queue) == queue } ?? self.families.first
+        return "\(family?.name ?? "").malformed"
+    }
+
     func exchange(_ destination: OutboxMessage.Destination) -> String {
         "\(self.prefix).\(destination.rawValue)"
     }
 
-    /// Every queue with the exchange and routing key that it is bound to.
+    /// Every queue with the exchange that it is bound to, and for which routing keys.
     package var queues: [DeclaredQueue] {
-        let families = Self.families.sorted { $0.key < $1.key }
-        let work = families.map { family, pattern in
+        let work = self.families.map { family in
             DeclaredQueue(
-                name: self.queue(family),
+                name: self.queue(family.queue),
                 exchange: self.jobsExchange,
-                routingKey: pattern,
+                routingKeys: [family.pattern],
                 arguments: [
                     "x-queue-type": "quorum",
                     "x-dead-letter-exchange": .string(self.deadExchange),
@@ -47,11 +69,12 @@ package struct Topology: Sendable {
                 ],
             )
         }
-        let dead = families.map { family, pattern in
+        let dead = self.families.map { family in
             DeclaredQueue(
-                name: self.deadQueue(family),
+                name: self.deadQueue(family.queue),
                 exchange: self.deadExchange,
-                routingKey: pattern,
+                // What the broker buries of messages that came by the name of their queue has that as its key.
+                routingKeys: [family.pattern, self.queue(family.queue)],
                 // Looking at a letter returns it to the queue, which must never wear it out.
                 arguments: ["x-queue-type": "quorum", "x-delivery-limit": 1_000_000_000],
             )
@@ -59,7 +82,7 @@ package struct Topology: Sendable {
         let log = DeclaredQueue(
             name: self.eventsLog,
             exchange: self.eventsExchange,
-            routingKey: "#",
+            routingKeys: ["#"],
             arguments: ["x-queue-type": "stream", "x-max-age": "7D", "x-max-length-bytes": 1_073_741_824],
         )
         return work + dead + (self.keepsEvents ? [log] : [])

@@ -4,7 +4,7 @@ import HTTP
 /// How a command is run in a container, over a WebSocket: decisions only, no calls.
 ///
 /// Each message is one byte that names a channel, and then what comes over it. How the command ended comes over the
-/// channel of errors, and nowhere else.
+/// channel of errors, and nowhere else; so does the server's word that it could not reach the kubelet.
 /// Source: apimachinery, `remotecommand` constants; Kubernetes enhancement 4006.
 struct ExecConversation: Conversation {
     private enum Channel {
@@ -24,7 +24,8 @@ struct ExecConversation: Conversation {
     private let limit: Int
     private var handshake: WebSocketHandshake
     private var reader: WebSocketReader
-    private var isOpen = false
+    /// Whether the server has agreed to run the command, which may have begun then.
+    private(set) var isOpen = false
     private var output = CappedBytes()
     private var errors = CappedBytes()
     private var excess = 0
@@ -100,7 +101,7 @@ struct ExecConversation: Conversation {
                 throw WebSocketReader.Violation(description: "the status of the command cannot be read")
             }
             self.end = .status(status)
-        // Empty messages at the start, and the ends of channels in the fifth version, say nothing.
+        // An empty message at the start, and the ends of channels in the fifth version, say nothing.
         default: break
         }
     }
@@ -146,12 +147,7 @@ extension ExecConversation {
         if status.status == "Success" { return 0 }
         let code = status.details?.causes?.first { $0.reason == "ExitCode" }?.message.flatMap { Int($0) }
         if status.reason == "NonZeroExitCode", let code { return code }
-        throw KubernetesError(
-            code: .other,
-            operation: self.operation,
-            message: status.message ?? "the command could not be run",
-            reason: status.reason
-        )
+        throw KubernetesError(status, operation: self.operation)
     }
 }
 

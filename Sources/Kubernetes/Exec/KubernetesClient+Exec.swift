@@ -1,3 +1,4 @@
+import Calls
 import HTTP
 
 extension KubernetesClient {
@@ -30,20 +31,14 @@ extension KubernetesClient {
                 ("tty", "false"),
             ]
         )
-        var state = RetryState(self.retries)
-        while true {
-            switch await self.attemptExec(request, limit, deadline) {
-            case .success(let result): return result
-            case .failure(let failure): try await self.prepareRetry(after: failure, &state, deadline)
-            }
-        }
+        return try await self.retry(until: deadline) { await self.attemptExec(request, limit, deadline) }
     }
 
     private func attemptExec(
         _ request: APIRequest,
         _ limit: Int,
         _ deadline: ContinuousClock.Instant
-    ) async -> Result<ExecResult, AttemptFailure> {
+    ) async -> Result<ExecResult, AttemptFailure<KubernetesError, AccessRemedy>> {
         var used: AccessCache.Held?
         var record: CallRecord?
         do throws(KubernetesError) {
@@ -52,7 +47,13 @@ extension KubernetesClient {
             record = CallRecord(of: request, to: held.access, self.tracer)
             let conversation = ExecConversation(request, to: held.access, limit: limit)
             let ended = try await self.carry(conversation, request, held.access, deadline)
-            let result = try ended.result()
+            let result: ExecResult
+            do throws(KubernetesError) {
+                result = try ended.result()
+            } catch  where ended.isOpen {
+                record?.end(with: error)
+                return .failure(AttemptFailure(mayHaveActed: error))
+            }
             record?.end(with: nil)
             return .success(result)
         } catch {

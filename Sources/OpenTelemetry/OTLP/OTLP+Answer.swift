@@ -30,13 +30,22 @@ extension OTLP {
             self = answer
         }
 
-        /// How many spans it left, and why; nil if none.
-        var rejection: (count: Int, reason: String)? {
+        /// How many spans it left, and why.
+        struct Rejection: Sendable {
+            let count: Int
+            let reason: String
+        }
+
+        /// Nil if it took all.
+        var rejection: Rejection? {
             guard let partial = self.partialSuccess, let count = partial.rejectedSpans?.value, count > 0
             else {
                 return nil
             }
-            return (count, partial.errorMessage ?? "the collector does not say why")
+            return Rejection(
+                count: count,
+                reason: partial.errorMessage ?? "the collector does not say why"
+            )
         }
     }
 }

@@ -24,10 +24,13 @@ struct ConnectionParameters: Sendable {
 
     /// What each session starts with; options of the user's own come later and win.
     private static func sessionOptions(_ configuration: PostgresConfiguration) -> String {
+        let statementTimeout = min(configuration.statementTimeout, configuration.callDeadline * 5 / 6)
         let settings = [
-            ("statement_timeout", configuration.statementTimeout.wholeMilliseconds),
+            ("statement_timeout", statementTimeout.wholeMilliseconds),
             ("idle_in_transaction_session_timeout", configuration.idleInTransactionTimeout.wholeMilliseconds),
             ("lock_timeout", configuration.lockTimeout.wholeMilliseconds),
+            // Whoever closes a connection without waiting for the answer wants it no more.
+            ("client_connection_check_interval", 5_000),
         ]
         return "-c datestyle=ISO -c timezone=UTC -c bytea_output=hex "
             + settings.map { "-c \($0.0)=\($0.1) " }.joined()
@@ -35,12 +38,24 @@ struct ConnectionParameters: Sendable {
 
     /// The `options` of the connection string, or else of the environment.
     private static func options(in string: String) throws(PostgresError) -> String {
-        // Anything else is the bare name of a database.
-        let isParsed = string.contains("=") || string.contains("://")
-        guard isParsed, let parsed = try Self.parse(string)["options"] else {
+        guard let parsed = try Self.values(in: string)["options"] else {
             return getenv("PGOPTIONS").map { String(cString: $0) } ?? ""
         }
         return parsed
+    }
+
+    /// What a connection string itself says.
+    static func values(in string: String) throws(PostgresError) -> [String: String] {
+        // Anything else is the bare name of a database.
+        let isParsed = string.contains("=") || string.contains("://")
+        return isParsed ? try Self.parse(string) : [:]
+    }
+
+    /// What libpq takes where a connection string says nothing: environment, service file, its own defaults.
+    static func defaults() -> [String: String] {
+        guard let options = PQconndefaults() else { return [:] }
+        defer { PQconninfoFree(options) }
+        return Self.values(of: options)
     }
 
     /// libpq's message is not passed on, since it quotes the string, password and all.
@@ -53,6 +68,10 @@ struct ConnectionParameters: Sendable {
             )
         }
         defer { PQconninfoFree(options) }
+        return Self.values(of: options)
+    }
+
+    private static func values(of options: UnsafeMutablePointer<PQconninfoOption>) -> [String: String] {
         var values: [String: String] = [:]
         var option = options
         while let keyword = option.pointee.keyword {

@@ -210,26 +210,27 @@ extension PostgresConnection {
     }
 
     private func send(_ group: StatementGroup, as request: Request) throws(PostgresError) {
-        for statement in group.before where !self.queue(statement, in: request, isAnswered: false) {
+        for statement in group.before where !self.queue(statement, in: request, place: nil) {
             throw self.lose(operation: request.operation)
         }
-        for statement in group.statements where !self.queue(statement, in: request, isAnswered: true) {
+        for (place, statement) in group.statements.enumerated()
+        where !self.queue(statement, in: request, place: place) {
             throw self.lose(operation: request.operation)
         }
-        for statement in group.after where !self.queue(statement, in: request, isAnswered: false) {
+        for statement in group.after where !self.queue(statement, in: request, place: nil) {
             throw self.lose(operation: request.operation)
         }
         guard self.handle.sync() else { throw self.lose(operation: request.operation) }
         self.track(request)
     }
 
-    private func queue(_ statement: SQL, in request: Request, isAnswered: Bool) -> Bool {
+    private func queue(_ statement: SQL, in request: Request, place: Int?) -> Bool {
         let plan = self.statements.plan(for: statement.text, in: request.id)
         if case .prepare(let name) = plan {
-            request.append(.prepare(statement))
+            request.append(.prepare(statement, place: place))
             guard self.handle.prepare(statement.text, as: name) else { return false }
         }
-        request.append(.execute(statement, isAnswered: isAnswered))
+        request.append(.execute(statement, place: place))
         return switch plan {
         case .prepared(let name), .prepare(let name):
             self.handle.execute(prepared: name, statement.parameters)

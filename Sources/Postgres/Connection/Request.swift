@@ -7,8 +7,9 @@ final class Request {
     typealias Outcome = Result<[PostgresResult], PostgresError>
 
     enum Step {
-        case prepare(SQL)
-        case execute(SQL, isAnswered: Bool)
+        /// `place` is that among the caller's statements, if it is one of them.
+        case prepare(SQL, place: Int?)
+        case execute(SQL, place: Int?)
     }
 
     let id: Int
@@ -46,25 +47,24 @@ final class Request {
     func take(_ result: ResultHandle) -> (text: String, isPrepared: Bool)? {
         self.hasResult = true
         let step = self.position < self.steps.count ? self.steps[self.position] : nil
-        let isSuccess = self.check(result, values: step?.sql.parameters ?? [])
+        let isSuccess = self.check(result, of: step)
         switch step {
-        case .prepare(let sql): return (sql.text, isSuccess)
-        case .execute(_, let isAnswered):
+        case .prepare(let sql, _): return (sql.text, isSuccess)
+        case .execute(_, let place):
             if isSuccess && self.mustCommit { self.lastCommand = result.command }
-            if isSuccess && isAnswered { self.results.append(PostgresResult(result)) }
+            if isSuccess && place != nil { self.results.append(PostgresResult(result)) }
             return nil
         case nil: return nil
         }
     }
 
-    private func check(_ result: ResultHandle, values: [PostgresValue]) -> Bool {
+    private func check(_ result: ResultHandle, of step: Step?) -> Bool {
         switch result.status {
         case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY: return true
         case PGRES_FATAL_ERROR:
-            let error = result.error(operation: self.operation, values: values)
-            self.fail(
-                error.code == .readOnly && self.isReadOnly ? error.recoded(.readOnlyTransaction) : error
-            )
+            let error = result.error(operation: self.operation, values: step?.sql.parameters ?? [])
+            let isAsked = error.code == .readOnly && self.isReadOnly
+            self.fail(error.with(isAsked ? .readOnlyTransaction : error.code, statement: step?.place))
         case PGRES_PIPELINE_ABORTED: break
         default:
             self.fail(
@@ -111,7 +111,13 @@ final class Request {
 extension Request.Step {
     fileprivate var sql: SQL {
         switch self {
-        case .prepare(let sql), .execute(let sql, _): sql
+        case .prepare(let sql, _), .execute(let sql, _): sql
+        }
+    }
+
+    fileprivate var place: Int? {
+        switch self {
+        case .prepare(_, let place), .execute(_, let place): place
         }
     }
 }

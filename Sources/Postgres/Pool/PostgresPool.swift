@@ -1,3 +1,4 @@
+import Calls
 package import EventLoops
 package import Logging
 
@@ -12,6 +13,9 @@ package actor PostgresPool {
     package nonisolated let loop: EventLoop
     nonisolated let configuration: PostgresConfiguration
     package nonisolated var unownedExecutor: UnownedSerialExecutor { self.loop.asUnownedSerialExecutor() }
+
+    /// Between attempts to connect.
+    private static let backoff = Backoff(base: .milliseconds(100), cap: .seconds(5), jitter: 0.25...1)
 
     private let logger: Logger
     private let metrics: PoolMetrics
@@ -108,6 +112,21 @@ package actor PostgresPool {
         } catch {
             await self.giveBack(connection)
             throw error
+        }
+    }
+
+    /// Whether the server answers over a new connection, whatever those of the pool are at, and takes writes.
+    ///
+    /// - Parameter limit: How long connecting and asking may take, each.
+    package nonisolated func serverTakesWrites(within limit: Duration) async -> Bool {
+        let hasty = self.configuration.with { $0.connectDeadline = limit }
+        do {
+            let connection = try await PostgresConnection.connect(hasty, on: self.loop, logger: self.logger)
+            let isReadOnly = try? await connection.isReadOnly(within: limit)
+            await connection.close()
+            return isReadOnly == false
+        } catch {
+            return false
         }
     }
 
@@ -285,13 +304,11 @@ extension PostgresPool {
     }
 
     private func backOff(after error: PostgresError) {
-        let limit = min(5_000, 50 << min(self.state.failures, 10))
-        let delay = Duration.milliseconds(Int.random(in: limit / 4...limit))
         self.logger.warning(
             "no connection to PostgreSQL",
             metadata: ["error.code": .string(error.code.rawValue), "error.message": .string(error.message)]
         )
-        self.loop.after(delay) { [weak self] in
+        self.loop.after(Self.backoff.pause(afterFailure: self.state.failures)) { [weak self] in
             self?.assumeIsolated { pool in
                 pool.state.endBackoff()
                 pool.openWhatIsWanted()

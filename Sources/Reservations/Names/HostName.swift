@@ -4,13 +4,18 @@ import Jobs
 struct HostName: Hashable, Sendable, CustomStringConvertible, PayloadValue {
     static let requirement =
         "1 to 63 of the characters a-z, 0-9 and '-', which neither begin nor end with '-'"
+    static let schema = ValueSchema.text(
+        atLeast: 1,
+        atMost: 63,
+        pattern: "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+    )
 
     let description: String
 
     init?(wire: String) {
         guard wire.utf8.count <= 63, Self.alphabet.spells(wire),
-            Alphabet.lowercaseAndDigits.contains(wire.utf8.first),
-            Alphabet.lowercaseAndDigits.contains(wire.utf8.last)
+            ASCIISet.lowercaseAndDigits.contains(wire.utf8.first),
+            ASCIISet.lowercaseAndDigits.contains(wire.utf8.last)
         else { return nil }
         self.description = wire
     }
@@ -21,7 +26,7 @@ struct HostName: Hashable, Sendable, CustomStringConvertible, PayloadValue {
     /// Whether it is a name that would be given today.
     var isLabel: Bool { HostName(wire: self.description) != nil }
 
-    private static let alphabet = .lowercaseAndDigits + Alphabet("-")
+    private static let alphabet = .lowercaseAndDigits + ASCIISet("-")
 
     /// Makes a label of a wish in any spelling; nil if nothing usable is left.
     ///

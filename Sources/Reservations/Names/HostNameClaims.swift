@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Jobs
+import Platform
 import Postgres
 
 /// Who has which host name: the rows of `domain_mappings`.

@@ -1,5 +1,6 @@
 import AWS
 import Jobs
+import Platform
 import Postgres
 
 /// Takes the host names of a reservation away: first the records, exactly as they are in the zone, then the claims.

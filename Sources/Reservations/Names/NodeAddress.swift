@@ -4,6 +4,8 @@ import Jobs
 /// The address of a node, IPv4 or IPv6.
 struct NodeAddress: Hashable, Sendable, CustomStringConvertible, PayloadValue {
     static let requirement = "an IPv4 or IPv6 address"
+    static let schema = ValueSchema.text(atMost: 45, pattern: "^[0-9A-Fa-f:.]+$")
+        .and("anyOf", [["format": "ipv4"], ["format": "ipv6"]])
 
     let description: String
 

@@ -1,5 +1,6 @@
 import AWS
 import Jobs
+import Platform
 
 /// Where listings of disks are stored.
 struct ContentsStore: Sendable {

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Jobs
+import Platform
 import Postgres
 
 /// The disk that a reservation holds, which nobody else can have until it is released.
@@ -15,7 +16,8 @@ struct HeldDisk: Sendable {
         let row = try await database.run(
             """
             SELECT d.user_id, d.disk_name, (\(Self.releaseUnderWay)) AS release
-            FROM disks d WHERE d.reservation_id = \(reservation.description) AND d.in_use ORDER BY d.disk_name LIMIT 1
+            FROM disks d WHERE d.reservation_id = \(reservation.description)
+                AND (d.in_use OR d.ebs_volume_id IS NOT NULL) ORDER BY d.disk_name LIMIT 1
             """
         ).rows.first
         return try row.map { row in
@@ -27,8 +29,8 @@ struct HeldDisk: Sendable {
         }
     }
 
-    private static let releaseUnderWay: SQL = """
-        SELECT l.job_id FROM job_ledger l WHERE l.kind = 'disk.release' AND l.state IN ('running', 'waiting')
-            AND l.exclusive_key = 'disk:' || d.user_id || '/' || d.disk_name LIMIT 1
-        """
+    private static let releaseUnderWay = ExclusiveKey.job(
+        with: ExclusiveKey.disk(user: "d.user_id", name: "d.disk_name"),
+        of: "disk.release"
+    )
 }

@@ -2,6 +2,7 @@ import FoundationEssentials
 import Jobs
 import Kubernetes
 import Logging
+import Postgres
 
 /// Ends the pod of a reservation and removes the services that lead to it.
 ///
@@ -9,6 +10,7 @@ import Logging
 struct PodRemoval: Sendable {
     private let kubernetes: KubernetesClient
     private let reservation: Reservation
+    private let database: PostgresPool
     private let deadline: ContinuousClock.Instant
     private let logger: Logger
 
@@ -20,8 +22,14 @@ struct PodRemoval: Sendable {
     /// Whose pod it is.
     private static let userAnnotation = "gpu-dev-user-id"
 
-    init(kubernetes: KubernetesClient, reservation: Reservation, context: JobContext) {
+    init(
+        kubernetes: KubernetesClient,
+        reservation: Reservation,
+        database: PostgresPool,
+        context: JobContext
+    ) {
         self.kubernetes = kubernetes
+        self.database = database
         self.reservation = reservation
         self.deadline = context.deadline
         self.logger = context.logger
@@ -57,8 +65,10 @@ struct PodRemoval: Sendable {
 
     /// Removes a pod that should have ended, if its node is gone or has had ten minutes.
     func hasten(_ pod: Pod) async throws {
-        guard let due = pod.deletionTime, due < Date() else { return }
-        guard try await self.hasNoNode(pod) || due.addingTimeInterval(Self.patience) < Date() else { return }
+        guard let due = pod.deletionTime else { return }
+        let now = try await self.database.now()
+        guard due < now else { return }
+        guard try await self.hasNoNode(pod) || due.addingTimeInterval(Self.patience) < now else { return }
         self.logger.notice("a pod is being deleted by force", metadata: self.metadata(of: pod))
         try await self.kubernetes.deletePod(pod, gracePeriod: .zero, deadline: self.deadline)
     }

@@ -1,5 +1,6 @@
 import Jobs
 import Kubernetes
+import Platform
 import Postgres
 
 /// What a reservation leaves behind: host name, route, services and pod.

@@ -1,5 +1,6 @@
 import AWS
 import Jobs
+import Platform
 
 /// The target group and the listener rule of one reservation in AWS.
 ///
@@ -68,17 +69,22 @@ extension Route {
     private var reservation: String { self.payload.reservation.description }
 
     private var targetGroupTags: Tags {
-        self.commonTags.merging([RouteTag.pod: self.payload.pod.description]) { $1 }
+        let start = self.payload.reservation.description.prefix(8)
+        return self.commonTags.merging([
+            RouteTag.name: "jupyter-\(start)", RouteTag.pod: self.payload.pod.description,
+        ]) { $1 }
     }
 
     private var ruleTags: Tags {
-        self.commonTags.merging([RouteTag.host: self.payload.host.description]) { $1 }
+        self.commonTags.merging([
+            RouteTag.name: "jupyter-\(self.payload.host)", RouteTag.host: self.payload.host.description,
+        ]) { $1 }
     }
 
     private var commonTags: Tags {
         [
-            RouteTag.name: "jupyter-\(self.payload.host)", RouteTag.manager: RouteTag.managers[0],
-            RouteTag.reservation: self.reservation, EC2Client.operationTag: self.operation,
+            RouteTag.manager: RouteTag.managers[0], RouteTag.reservation: self.reservation,
+            EC2Client.operationTag: self.operation,
         ]
     }
 

@@ -1,5 +1,6 @@
 import AWS
 import Jobs
+import Platform
 import Postgres
 
 /// What is known of a reservation's route: its row of `alb_target_groups`.

@@ -1,6 +1,7 @@
 import AWS
 import Jobs
 import Logging
+import Platform
 import Postgres
 
 /// Takes the route of a reservation away: its listener rules, its target groups, and then the row that claims them.

@@ -1,5 +1,6 @@
 import AWS
 import Jobs
+import Platform
 
 /// The tags by which target groups and rules know their reservation.
 enum RouteTag {

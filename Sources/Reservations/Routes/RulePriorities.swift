@@ -1,4 +1,5 @@
 import Jobs
+import Platform
 
 /// The priorities that rules of a listener can have, in the order in which a reservation tries them.
 ///

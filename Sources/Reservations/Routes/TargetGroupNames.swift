@@ -1,4 +1,5 @@
 import Jobs
+import Platform
 
 /// The names that a reservation's target group may have, best first: at most 32 letters, digits and hyphens.
 struct TargetGroupNames: Sequence, Sendable {

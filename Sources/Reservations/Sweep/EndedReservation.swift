@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Jobs
+import Platform
 import Postgres
 
 /// A reservation that has ended and has left something behind: a name, a route, a pod or a held disk.
@@ -18,25 +19,22 @@ struct EndedReservation: Sendable {
     /// A disk whose release has died is a person's matter: its data may not be safe. `pods` are the names of those in
     /// the cluster which no live reservation has.
     static func all(withPods pods: [String], in database: PostgresPool) async throws -> [EndedReservation] {
-        try await database.run(
+        let disk: SQL = ExclusiveKey.disk(user: "d.user_id", name: "d.disk_name")
+        return try await database.run(
             """
             WITH remains AS (
                 SELECT reservation_id, true AS is_name FROM domain_mappings
                 UNION ALL SELECT reservation_id, false FROM alb_target_groups
                 UNION ALL SELECT reservation_id, false FROM disks d JOIN reservations e USING (reservation_id)
-                    WHERE d.in_use AND NOT EXISTS (
-                        SELECT FROM job_ledger l
-                        WHERE l.kind = 'disk.release' AND l.exclusive_key = 'disk:' || d.user_id || '/' || d.disk_name
-                            AND (l.state IN ('running', 'waiting')
-                                OR l.state = 'dead' AND l.finished_at > e.reservation_ended))
+                    WHERE (d.in_use OR d.ebs_volume_id IS NOT NULL)
+                        AND NOT \(ExclusiveKey.isWanted(disk, by: "disk.release", orDeadSince: "e.reservation_ended"))
                 UNION ALL SELECT reservation_id, false FROM reservations
                     WHERE coalesce(pod_name, 'gpu-dev-' || left(reservation_id, 8)) = ANY(\(pods)::text[])
             )
             SELECT reservation_id, r.status, bool_or(is_name) AS has_name
             FROM remains JOIN reservations r USING (reservation_id)
             WHERE r.status = ANY(\(ReservationStatus.ended.texts)::text[])
-                AND NOT EXISTS (SELECT FROM job_ledger l WHERE l.state IN ('running', 'waiting')
-                    AND l.exclusive_key = 'reservation:' || reservation_id)
+                AND NOT \(ExclusiveKey.isWanted(ExclusiveKey.reservation("reservation_id")))
             GROUP BY reservation_id, r.status, r.created_at ORDER BY r.created_at, reservation_id
             """
         ).rows.compactMap { row in
@@ -52,13 +50,10 @@ struct EndedReservation: Sendable {
         -> [EndedReservation]
     {
         let jobs = ended.map { $0.order.laterJob(at: now) }
-        let rows = try await database.run(
-            "SELECT job_id::text AS job FROM job_ledger WHERE job_id = ANY(\(jobs.map(\.description))::text[]::uuid[])"
-        ).rows
-        let known = try Set(rows.map { try $0.read("job", as: String.self) })
+        let known = try await JobID.known(among: jobs, in: database)
         return zip(ended, jobs).map { ended, job in
             var ended = ended
-            ended.isTried = known.contains(job.description)
+            ended.isTried = known.contains(job)
             return ended
         }
     }

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Jobs
+import Platform
 import Postgres
 
 /// A reservation that has not ended, as a sweep sees it.

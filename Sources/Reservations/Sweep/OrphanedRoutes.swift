@@ -1,5 +1,7 @@
 import AWS
+import FoundationEssentials
 import Jobs
+import Platform
 import Postgres
 
 /// Target groups of this platform whose reservations are over, or not even known any more.
@@ -8,12 +10,16 @@ struct OrphanedRoutes: Sendable {
     let known: Int
     let reservations: [ReservationID]
 
-    static let none = OrphanedRoutes(known: 0, reservations: [])
+    /// Those that have been taken up within the hour already.
+    let tried: Set<ReservationID>
+
+    static let none = OrphanedRoutes(known: 0, reservations: [], tried: [])
 
     /// Those in the VPC of the settings that nobody is at now; another installation has a VPC of its own.
     static func find(
         _ loadBalancing: ELBv2Client,
         _ settings: RouteSettings,
+        at now: Date,
         in database: PostgresPool,
         deadline: ContinuousClock.Instant,
     ) async throws -> OrphanedRoutes {
@@ -27,12 +33,16 @@ struct OrphanedRoutes: Sendable {
             SELECT DISTINCT owner FROM unnest(\(owners.map(\.description))::text[]) AS owner
             WHERE NOT EXISTS (SELECT FROM reservations r
                     WHERE r.reservation_id = owner AND r.status = ANY(\(ReservationStatus.live.texts)::text[]))
-                AND NOT EXISTS (SELECT FROM job_ledger l
-                    WHERE l.exclusive_key = 'reservation:' || owner AND l.state IN ('running', 'waiting'))
+                AND NOT \(ExclusiveKey.isWanted(ExclusiveKey.reservation("owner")))
             ORDER BY owner
             """
         ).rows
         let orphans = try rows.compactMap { ReservationID(wire: try $0.read("owner")) }
-        return OrphanedRoutes(known: owners.count, reservations: orphans)
+        let known = try await JobID.known(
+            among: orphans.map { SweepJobs.route(of: $0, at: now) },
+            in: database
+        )
+        let tried = orphans.filter { known.contains(SweepJobs.route(of: $0, at: now)) }
+        return OrphanedRoutes(known: owners.count, reservations: orphans, tried: Set(tried))
     }
 }

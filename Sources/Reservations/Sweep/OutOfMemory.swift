@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Jobs
 import Kubernetes
+import Platform
 import Postgres
 
 /// Containers of one pod that ran out of memory at the same moment.

@@ -1,5 +1,7 @@
 import FoundationEssentials
 import Jobs
+import Platform
+import Postgres
 
 /// The payload of a `reservation.tear-down` that a sweep enqueues, and the ids that it may have.
 ///
@@ -29,6 +31,11 @@ enum SweepJobs {
             )
         )
     )
+
+    /// The removal of the route of a reservation that is over: one in an hour.
+    static func route(of reservation: ReservationID, at now: Date) -> JobID {
+        self.id("route/\(reservation)", at: now)
+    }
 
     static func id(_ purpose: String) -> JobID { self.base.derived(for: purpose) }
 

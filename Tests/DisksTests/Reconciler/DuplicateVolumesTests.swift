@@ -1,6 +1,7 @@
 import AWS
 import Foundation
 import Jobs
+import Platform
 import Testing
 
 @testable import Disks
@@ -63,16 +64,18 @@ import Testing
 
     @Test(
         arguments: [
-            // Size comes first, then completed snapshots, then age, then the id.
+            // Size comes first, then age, then the id; an older one with a snapshot is for a person to choose.
             ([volume("vol-9"), volume("vol-1", size: 11)], "vol-1"),
-            ([volume("vol-9"), volume("vol-2", created: now - 9)], "vol-2"),
+            ([volume("vol-9"), volume("vol-2", created: now - 9)], nil),
             ([volume("vol-1", created: now + 1), volume("vol-9")], "vol-1"),
             ([volume("vol-3"), volume("vol-9")], "vol-9"),
-        ] as [([Volume], VolumeID)]
+        ] as [([Volume], VolumeID?)]
     )
-    func `the greatest is found`(_ volumes: [Volume], _ greatest: VolumeID) {
+    func `the greatest is found`(_ volumes: [Volume], _ greatest: VolumeID?) {
+        // They began before any of the volumes was made, so that none is stale.
         let census = SnapshotCensus([
-            snapshot("snap-1", of: "vol-2"), snapshot("snap-2", of: "vol-9", state: .pending),
+            snapshot("snap-1", of: "vol-2", begun: now - 20),
+            snapshot("snap-2", of: "vol-9", state: .pending, begun: now - 20),
         ])
         let choice = DuplicateVolumes(disk: home, volumes: volumes).choice(named: nil, census)
         #expect(choice?.current.id == greatest)
@@ -109,7 +112,11 @@ import Testing
     }
 
     @Test func `none is touched while another job is at the disk`() {
-        let plan = plan([row("home", "vol-1")], Self.volumes(attached: []), held: ["disk:alice/home"])
+        let plan = plan(
+            [row("home", "vol-1")],
+            Self.volumes(attached: []),
+            held: [.disk(user: "alice", name: "home")]
+        )
         #expect(plan.isIdle)
         #expect((plan.statistics.transient_skipped, plan.statistics.errors) == (1, 0))
     }
@@ -120,14 +127,60 @@ import Testing
         #expect(plan.statistics.deleted_disk_volumes == 3)
     }
 
-    @Test func `none is touched if that would be too many`() {
+    @Test func `no more are touched than one run may`() {
         let disks = (0..<6).map { row("disk-\($0)", nil) }
         let volumes = disks.flatMap { disk in
             (0..<3).map { volume(VolumeID(rawValue: "vol-\(disk.name)-\($0)"), of: disk.name) }
         }
         let plan = plan(disks, volumes)
-        #expect(plan.isIdle)
-        #expect(plan.complaints.map(\.code) == ["mass-destruction"])
-        #expect((plan.statistics.unresolved_duplicates, plan.statistics.errors) == (6, 1))
+        #expect(plan.resolutions.count == 5)
+        #expect((plan.statistics.skipped_duplicates, plan.statistics.deferred) == (10, 2))
+        #expect((plan.statistics.unresolved_duplicates, plan.statistics.errors) == (1, 0))
+    }
+
+    @Test(arguments: [VolumeID?.none, "vol-1"])
+    func `one that was made before a newer snapshot of another began is never current`(_ named: VolumeID?)
+        throws
+    {
+        let volumes = [volume("vol-1", size: 99), volume("vol-2", created: now + 9)]
+        let newer = Snapshot(
+            id: "snap-1",
+            volumeID: "vol-0",
+            state: .completed,
+            startTime: now + 5,
+            volumeSize: 10,
+            tags: [DiskTag.user: "alice", DiskTag.disk: "home"]
+        )
+        let plan = plan([row("home", named)], volumes, [newer])
+        #expect(try #require(plan.resolutions.first).choice.current.id == "vol-2")
+        let stale = [volume("vol-1", size: 99, attachment: .attached), volume("vol-2", created: now + 9)]
+        let choice = DuplicateVolumes(disk: home, volumes: stale).choice(
+            named: named,
+            SnapshotCensus([newer])
+        )
+        #expect(choice?.current.id == nil)
+    }
+    @Test func `one that another was made from is not current for having more snapshots`() {
+        let copied = [snapshot("snap-1", of: "vol-1", begun: now + 5)]
+        let made = Volume(
+            id: "vol-2",
+            size: 10,
+            state: .available,
+            availabilityZone: "us-east-2a",
+            createTime: now + 9,
+            snapshotID: "snap-1",
+            tags: [DiskTag.user: "alice", DiskTag.disk: "home"]
+        )
+        let duplicates = DuplicateVolumes(disk: home, volumes: [volume("vol-1"), made])
+        let choice = duplicates.choice(named: nil, SnapshotCensus(copied))
+        #expect(choice?.current.id == "vol-2")
+    }
+
+    @Test func `a person chooses if the one with more snapshots is older than another with none of them`() {
+        let volumes = [volume("vol-1"), volume("vol-2", created: now + 9)]
+        let duplicates = DuplicateVolumes(disk: home, volumes: volumes)
+        let census = SnapshotCensus([snapshot("snap-1", of: "vol-1", begun: now + 5)])
+        #expect(duplicates.choice(named: nil, census) == nil)
+        #expect(duplicates.choice(named: "vol-2", census)?.current.id == "vol-2")
     }
 }

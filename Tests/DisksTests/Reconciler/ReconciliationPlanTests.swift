@@ -1,6 +1,7 @@
 import AWS
 import Foundation
 import Jobs
+import Platform
 import Testing
 
 @testable import Disks
@@ -140,7 +141,11 @@ import Testing
 
     @Test func `passes over a disk that another job is at`() {
         let disks = [row("home", "vol-1", size: 1), row("gone", "vol-2", isInUse: true)]
-        let plan = plan(disks, [volume("vol-1")], held: ["disk:alice/home", "disk:alice/gone"])
+        let plan = plan(
+            disks,
+            [volume("vol-1")],
+            held: [.disk(user: "alice", name: "home"), .disk(user: "alice", name: "gone")]
+        )
         #expect(plan.isIdle)
         #expect(plan.statistics.transient_skipped == 2)
     }
@@ -210,12 +215,11 @@ import Testing
         #expect((plan.statistics.errors, plan.statistics.orphaned_db_active) == (1, 0))
     }
 
-    @Test func `frees none if too many are gone`() {
+    @Test func `frees no more than one run may`() {
         let lost = (0..<11).map { row("lost-\($0)", VolumeID(rawValue: "vol-\($0)"), isInUse: true) }
         let plan = plan(lost + [row("home", "vol-99", size: 1)], [volume("vol-99")])
-        #expect(plan.columns == ["home": ["size_gb"]])
-        #expect(plan.complaints.map(\.code) == ["mass-destruction"])
-        #expect((plan.statistics.orphaned_db_active, plan.statistics.errors) == (11, 1))
+        #expect(plan.columns.count == 11 && plan.columns["home"] == ["size_gb"])
+        #expect((plan.statistics.orphaned_db_active, plan.statistics.deferred) == (11, 1))
     }
 
     @Test func `asks only for the volumes that matter`() {
@@ -225,7 +229,8 @@ import Testing
                 row("deleted", "vol-4", isInUse: true, isDeleted: true), row("there", "vol-5", isInUse: true),
             ],
             volumes: [volume("vol-5", of: "there"), volume("vol-6", of: "moved")],
-            snapshots: SnapshotCensus([])
+            snapshots: SnapshotCensus([]),
+            now: now
         )
         #expect(inventory.volumesInDoubt == ["vol-1", "vol-3"])
     }

@@ -1,5 +1,7 @@
 import AWS
 import Foundation
+import Jobs
+import Platform
 
 @testable import Disks
 
@@ -88,7 +90,7 @@ func plan(
     _ rows: [Disk],
     _ volumes: [Volume],
     _ snapshots: [Snapshot]? = [],
-    held: Set<String> = [],
+    held: Set<ExclusiveKey> = [],
     unknown: [VolumeID] = [],
 ) -> ReconciliationPlan {
     var inventory = Inventory(

@@ -1,13 +1,12 @@
-"""The experiments' world, and the report of what they found."""
+"""The system of an experiment, and the report of what they found."""
 
 import dataclasses
 import json
-import pathlib
-import sys
 
 import pytest
 
-sys.path.append(str(pathlib.Path(__file__).parent))
+from EndToEnd.experiments.report import RESULTS
+from harness.experiment import Experiment
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -21,24 +20,21 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.fixture
-def world(request, tmp_path, cloud):
+def experiment(request, tmp_path, cloud):
     """A system with disks and volumes, nothing running yet; what its verdict says goes into the report."""
-    from report import RESULTS
-    from world import World
-
     seed = request.config.getoption("seed")
-    world = World(tmp_path, cloud, seed, request.config.getoption("whole"))
-    judge, rows = world.verdict, []
-    world.verdict = lambda *arguments, **more: rows.append(judge(*arguments, **more)) or rows[-1]
-    yield world
-    print(world.logs())
-    world.close()
+    experiment = Experiment(tmp_path, cloud, seed, request.config.getoption("whole"))
+    judge, rows = experiment.verdict, []
+    experiment.verdict = lambda *arguments, **more: rows.append(judge(*arguments, **more)) or rows[-1]
+    yield experiment
+    print(experiment.logs())
+    experiment.close()
     number, title = request.node.get_closest_marker("experiment").args
     if rows and request.node.stash.get(PASSED, False):
         RESULTS.mkdir(parents=True, exist_ok=True)
         name = "".join(letter if letter.isalnum() else "-" for letter in request.node.nodeid)
         result = dataclasses.asdict(rows[-1]) | {
-            "number": number, "title": title, "seed": seed, "note": world.note}
+            "number": number, "title": title, "seed": seed, "note": experiment.note}
         (RESULTS / f"{name}.json").write_text(json.dumps(result))
 
 

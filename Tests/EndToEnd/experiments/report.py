@@ -2,11 +2,11 @@
 
 import collections
 import json
-import pathlib
 import statistics
 import sys
 
-ROOT = pathlib.Path(__file__).resolve().parents[3]
+from harness.repository import ROOT
+
 RESULTS = ROOT / ".local/experiments"
 DOCUMENT = ROOT / "docs/reliability.md"
 START, END = "<!-- experiments -->", "<!-- end of experiments -->"

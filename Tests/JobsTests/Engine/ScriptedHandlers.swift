@@ -1,36 +1,61 @@
-import Jobs
 import Postgres
 import Synchronization
 
-/// A payload with nothing in it but what the job must hold alone.
-struct AnyPayload: Decodable, Sendable {
-    let key: String?
+@testable import Jobs
 
-    init(from decoder: any Decoder) throws {
-        let key = try PayloadFields(decoder).read(only: PayloadField<LockKey?>.optional("key"))
-        self.key = key?.text
-    }
+/// A payload with nothing in it but what the job must hold alone.
+struct AnyPayload: JobPayload {
+    private let lockKey: LockKey?
+
+    var key: String? { self.lockKey?.text }
+
+    static let shape = PayloadShape(
+        { AnyPayload(lockKey: $0) },
+        .optional("key", "What the job holds alone.")
+    )
 }
 
 /// Any text.
 struct LockKey: PayloadValue {
     static let requirement = "text"
+    static let schema = ValueSchema.text()
     let text: String
 
     init?(wire: String) { self.text = wire }
 }
 
+/// Data of an event.
+struct Sample: EventData {
+    let number: Int
+
+    static let shape = EventShape<Sample>(.field("number", "A number.") { $0.number })
+}
+
+extension KindDocumentation {
+    static let ofTests = KindDocumentation(
+        "A test",
+        summary: "is a test",
+        "For tests.",
+        examples: [],
+        event: .init("A test", "For tests.", examples: [])
+    )
+}
+
 /// An acting handler whose tries go as a test says, and which counts them.
 final class Scripted: JobHandler {
+    typealias Payload = AnyPayload
+    typealias Event = Sample
+
+    static let documentation = KindDocumentation.ofTests
     static let kind: JobKind = "disk.scripted"
     let deadline: Duration?
 
-    private let script: @Sendable (_ call: Int, Job<AnyPayload>) async throws -> Fate
+    private let script: @Sendable (_ call: Int, Job<AnyPayload>) async throws -> Outcome
     private let state = Mutex((calls: 0, running: 0, together: 0))
 
     init(
         deadline: Duration? = nil,
-        _ script: @escaping @Sendable (_ call: Int, Job<AnyPayload>) async throws -> Fate,
+        _ script: @escaping @Sendable (_ call: Int, Job<AnyPayload>) async throws -> Outcome,
     ) {
         self.deadline = deadline
         self.script = script
@@ -41,9 +66,11 @@ final class Scripted: JobHandler {
     /// The most tries that ran at one time.
     var together: Int { self.state.withLock { $0.together } }
 
-    func exclusiveKey(for payload: AnyPayload) -> String? { payload.key }
+    func exclusiveKey(for payload: AnyPayload) -> ExclusiveKey? {
+        payload.key.map { ExclusiveKey(recorded: $0) }
+    }
 
-    func act(on job: Job<AnyPayload>) async throws -> Fate {
+    func act(on job: Job<AnyPayload>) async throws -> Outcome {
         let call = self.state.withLock { state in
             state.calls += 1
             state.running += 1
@@ -54,23 +81,29 @@ final class Scripted: JobHandler {
         return try await self.script(call, job)
     }
 
-    static let done = Fate.success(Success(subject: EventSubject("disk", "alice", "home"), data: ["x": 1]))
+    static let done = Outcome.success(
+        Success(subject: EventSubject("disk", "alice", "home"), data: Sample(number: 1))
+    )
 }
 
 /// Writes one row that must be the first of its name.
 struct Recorded: RowJobHandler {
+    typealias Payload = AnyPayload
+    typealias Event = Sample
+
+    static let documentation = KindDocumentation.ofTests
     static let kind: JobKind = "disk.recorded"
 
     func record(_ job: Job<AnyPayload>) -> Success {
         Success(
             subject: EventSubject("disk", job.payload.key ?? ""),
-            data: ["x": 1],
+            data: Sample(number: 1),
             writes: [Write("INSERT INTO disks (user_id, disk_name) VALUES ('alice', \(job.payload.key))")]
         )
     }
 
     func resolve(_ conflict: PostgresError, of job: Job<AnyPayload>, in database: PostgresPool) async throws
-        -> Fate
+        -> Outcome
     {
         .rejected(Reason("disk-exists", "there is one of that name"))
     }

@@ -1,3 +1,4 @@
+import Calls
 import EventLoops
 import Foundation
 import Jobs
@@ -55,7 +56,7 @@ struct TestBed: Sendable {
         let broker = try RabbitMQConfiguration(url: try #require(url, "set GPUDEV_TEST_AMQP_URL"))
         let connection = try await RabbitMQConnection.connect(broker, on: loop, logger: Self.logger)
         let bed = TestBed(
-            topology: Topology(prefix: name, keepsEvents: false),
+            topology: Topology(prefix: name, families: .ofTests, keepsEvents: false),
             database: database,
             broker: broker,
             pool: PostgresPool(database, on: loop, logger: Self.logger),
@@ -108,7 +109,10 @@ extension TestBed {
     ) async throws {
         var settings = WorkerSettings()
         settings.concurrency = 8
-        settings.retries = RetrySchedule(base: .milliseconds(20), maximumAttempts: 3)
+        settings.retries = RetrySchedule(
+            backoff: Backoff(base: .milliseconds(20), cap: .seconds(3600)),
+            maximumAttempts: 3
+        )
         settings.busyDelay = .milliseconds(50)
         adjust(&settings)
         let relay = EventLoop(name: "relay")
@@ -207,9 +211,9 @@ extension TestBed {
         try #require(try await self.pool.run(query).rows.first).read("count")
     }
 
-    /// Waits until something has become true; fails after twenty seconds.
+    /// Waits until something has become true; fails after a minute, which is a bound on hanging.
     func eventually(_ condition: () async throws -> Bool) async throws {
-        let deadline = ContinuousClock.now + .seconds(20)
+        let deadline = ContinuousClock.now + .seconds(60)
         while ContinuousClock.now < deadline {
             if try await condition() { return }
             try await Task.sleep(for: .milliseconds(5))

@@ -61,6 +61,46 @@ import Testing
         }
     }
 
+    @Test func `tries again, up to its attempts, what takes PostgreSQL too long`() async throws {
+        try await TestBed.with { bed in
+            let pool = PostgresPool(
+                bed.database.with { $0.statementTimeout = .milliseconds(200) },
+                on: bed.loop,
+                logger: TestBed.logger
+            )
+            let handler = Scripted { _, _ in
+                _ = try await pool.run("SELECT pg_sleep(60)")
+                return Scripted.done
+            }
+            try await bed.withWorker(KindTable(handler)) {
+                let job = try await bed.publish("disk.scripted")
+                #expect(try await bed.events(1) == ["\(job).failed.1"])
+                #expect(try await bed.ledger(job) == "dead 3")
+            }
+            await pool.close()
+            #expect(handler.calls == 3)
+            #expect(try await bed.count("SELECT count(*) FROM job_attempts WHERE code = '57014'") == 3)
+        }
+    }
+
+    @Test func `puts a job off at no cost under which PostgreSQL goes away again and again`() async throws {
+        try await TestBed.with { bed in
+            let pool = PostgresPool(bed.database, on: bed.loop, logger: TestBed.logger)
+            let handler = Scripted { _, _ in
+                _ = try await pool.run("SELECT pg_terminate_backend(pg_backend_pid())")
+                return Scripted.done
+            }
+            try await bed.withWorker(KindTable(handler)) {
+                let job = try await bed.publish("disk.scripted")
+                try await bed.eventually { try await bed.ledger(job) == "waiting 0" }
+                #expect(handler.calls == 7)
+                let told: SQL = "SELECT count(*) FROM job_ledger WHERE error_code = 'database-away'"
+                #expect(try await bed.count(told) == 1)
+            }
+            await pool.close()
+        }
+    }
+
     @Test func `buries a job whose tries are used up, with its body as it came`() async throws {
         let handler = Scripted { _, _ in .retry(Reason("not-yet", "later")) }
         try await TestBed.with { bed in

@@ -1,0 +1,16 @@
+/// What went wrong with one attempt at a call, as far as the decision about another one needs to know it.
+package protocol CallError: Error, CustomStringConvertible {
+    /// Whether the same request, sent again in a moment, may well succeed.
+    ///
+    /// Narrower than what is worth another attempt of the whole job.
+    var isTransient: Bool { get }
+
+    /// Whether the server asked for fewer requests, for which the pauses are longer.
+    var isThrottling: Bool { get }
+
+    /// How long the server asks to wait before the next attempt; nil if it does not.
+    var retryAfter: Duration? { get set }
+
+    /// What the same call fails with when its task is cancelled.
+    var asCancellation: Self { get }
+}

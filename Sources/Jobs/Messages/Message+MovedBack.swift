@@ -1,0 +1,25 @@
+import RabbitMQ
+
+extension Message {
+    /// A message that tells of a death was moved out of a dead queue by other means than this program's, and counts as
+    /// one replay more.
+    var broughtBack: Message {
+        guard self.properties.headers[DeadLetterHeader.reason] != nil else { return self }
+        var message = self
+        message.properties.headers[DeadLetterHeader.replayCount] = .int64(
+            Int64(DeadLetterHeader.replayCount(of: self) + 1)
+        )
+        for name in DeadLetterHeader.ofDeath + DeadLetterHeader.ofOrigin + DeadLetterHeader.ofBroker {
+            message.properties.headers[name] = nil
+        }
+        return message
+    }
+
+    /// The routing key that a letter had before its death, if it came by `exchange` then.
+    func routingKeyBeforeDeath(on exchange: String) -> String? {
+        let headers = self.properties.headers
+        guard headers[DeadLetterHeader.reason] != nil, headers[DeadLetterHeader.exchange]?.string == exchange
+        else { return nil }
+        return headers[DeadLetterHeader.routingKey]?.string
+    }
+}

@@ -1,0 +1,21 @@
+/// What is wrong with a payload: every offending field, by its path.
+package struct PayloadFaults: Error, Equatable, CustomStringConvertible {
+    package struct Fault: Sendable, Equatable {
+        package let path: String
+        package let complaint: String
+    }
+
+    package let faults: [Fault]
+
+    package init(_ faults: [Fault]) { self.faults = faults }
+
+    /// The fault of one field; the complaint is the end of a sentence, such as "is required".
+    package init(_ path: String, _ complaint: String) {
+        self.init([Fault(path: path, complaint: complaint)])
+    }
+
+    /// `size_gb: must be a whole number from 1 to 16384; disk_name: is required`.
+    package var description: String {
+        self.faults.map { "\($0.path): \($0.complaint)" }.joined(separator: "; ")
+    }
+}

@@ -1,0 +1,50 @@
+import AWS
+import Jobs
+import Kubernetes
+import Platform
+
+/// What must hold of the pod and the instance that a job names before the load balancer sends anybody there.
+///
+/// Where no cluster is set up there are no pods to ask, and the instance is taken as it is named.
+struct RouteOwnership: Sendable {
+    let kubernetes: KubernetesClient?
+    let deadline: ContinuousClock.Instant
+
+    private static let userAnnotation = "gpu-dev-user-id"
+
+    /// How long to leave a pod that has no node yet.
+    private static let patience: Duration = .seconds(5)
+
+    /// Ends the try unless the pod is the reservation's and runs on the instance.
+    func objection(to payload: CreateTargetGroup.Payload, of reservation: Reservation) async throws
+        -> Outcome?
+    {
+        guard payload.pod.description == reservation.pod else { return self.foreignPod(payload) }
+        guard let kubernetes = self.kubernetes else { return nil }
+        let pod = try await kubernetes.pod(
+            payload.pod.description,
+            in: kubernetes.namespace,
+            deadline: self.deadline
+        )
+        guard let pod else {
+            return .rejected(Reason("unknown-pod", "there is no pod \(payload.pod)"))
+        }
+        guard pod.annotations[Self.userAnnotation].map({ $0 == reservation.user }) ?? true else {
+            return self.foreignPod(payload)
+        }
+        guard let name = pod.nodeName else {
+            return .snooze(Self.patience, Reason("pod-pending", "pod \(payload.pod) has no node yet"))
+        }
+        let node = try await kubernetes.node(name, deadline: self.deadline)
+        guard node?.instanceID == payload.target.instanceID.rawValue else {
+            let message = "pod \(payload.pod) does not run on instance \(payload.target.instanceID)"
+            return .rejected(Reason("foreign-instance", message))
+        }
+        return nil
+    }
+
+    private func foreignPod(_ payload: CreateTargetGroup.Payload) -> Outcome {
+        let message = "pod \(payload.pod) is not that of reservation \(payload.reservation)"
+        return .rejected(Reason("foreign-pod", message))
+    }
+}

@@ -1,0 +1,23 @@
+import Metrics
+
+/// What a sweep ends or removes, by what tells it so; the limit of one class is no other's.
+enum SweepClass: String, Sendable, CaseIterable {
+    /// Reservations whose noted time is up.
+    case expired
+    /// Reservations that have waited, or were prepared, for too long.
+    case overdue
+    /// Active reservations whose pods are gone.
+    case withoutPod = "without-pod"
+    /// Target groups whose reservations are over.
+    case route
+
+    /// What sweeps have left to later ones.
+    var deferred: Counter {
+        Counter(label: "gpudev_sweep_deferred_total", dimensions: [("class", self.rawValue)])
+    }
+
+    /// Lets every count begin at zero, so that the first one is seen as a rise.
+    static func beginCounting() {
+        for each in Self.allCases { each.deferred.increment(by: 0) }
+    }
+}

@@ -1,0 +1,79 @@
+/// A history that once broke a rule, with as few steps as that took.
+package struct Example: Sendable, CustomStringConvertible {
+    /// What went wrong then.
+    package let description: String
+    let steps: [Step]
+
+    private init(_ description: String, _ steps: [Step]) {
+        self.description = description
+        self.steps = steps
+    }
+
+    /// What is wrong with it now; nil if nothing is.
+    package func violation() async throws -> BrokenWorld? {
+        try await Place.with { try await History.violation(of: self.steps, 0, in: $0) }
+    }
+
+    /// Those that are kept.
+    package static let all = [
+        Example(
+            "a volume that was left behind was handed out though a later session had ended in a snapshot",
+            [
+                .session(0, zone: 0, snapshot: .none, leaks: false, row: .nothing),
+                .session(0, zone: 0, snapshot: .completed, leaks: false, row: .all),
+            ]
+        ),
+        Example(
+            "a disk was freed by the reconciliation before its release, and its volume stayed without a snapshot",
+            [
+                .open(0, zone: 0), .write(0), .end(0), .detach(0),
+                .pass(minutes: 20), .job(.reconcileAll, 0, zone: 0, crash: .none),
+            ]
+        ),
+        Example(
+            "an older snapshot was handed out where the row knew of a newer one",
+            [
+                .session(0, zone: 0, snapshot: .completed, leaks: false, row: .all),
+                .session(0, zone: 0, snapshot: .completed, leaks: false, row: .all),
+                .loseTag(0, ofVolume: false, user: false),
+            ]
+        ),
+        Example(
+            "an empty volume was handed out where the row counted a snapshot",
+            [
+                .session(0, zone: 0, snapshot: .completed, leaks: false, row: .all),
+                .loseTag(0, ofVolume: false, user: true),
+            ]
+        ),
+        Example(
+            "a session whose volume had vanished was released as if the snapshot of an earlier one were its data",
+            [
+                .session(0, zone: 0, snapshot: .completed, leaks: false, row: .all),
+                .open(0, zone: 0), .write(0), .vanish(0, leavesError: false),
+            ]
+        ),
+        Example(
+            "a mark on the newest snapshot hid it from the restore of a disk that lives",
+            [
+                .session(0, zone: 0, snapshot: .completed, leaks: false, row: .all),
+                .mark(0, days: 20),
+                .job(.restore, 0, zone: 0, crash: .none),
+            ]
+        ),
+        Example(
+            "a volume made from another's snapshot was set aside for that other, which had more snapshots",
+            [
+                .session(0, zone: 0, snapshot: .completed, leaks: true, row: .nothing),
+                .session(0, zone: 0, snapshot: .none, leaks: true, row: .all),
+            ]
+        ),
+        Example(
+            "a younger volume was set aside for an older one whose snapshot had begun before it was made",
+            [
+                .session(0, zone: 0, snapshot: .pending, leaks: true, row: .nothing),
+                .session(0, zone: 0, snapshot: .none, leaks: true, row: .all),
+                .pass(minutes: 70),
+            ]
+        ),
+    ]
+}

@@ -1,0 +1,1 @@
+"""The network between the worker and its services: servers and proxies on the loopback interface."""

@@ -43,10 +43,10 @@ struct RefreshCapacity: JobHandler {
 
     func exclusiveKey(for payload: Payload) -> ExclusiveKey? { ExclusiveKey("capacity") }
 
-    func act(on job: Job<Payload>) async throws -> Outcome {
+    func act(on job: Job<Payload>) async throws -> Success {
         guard let kubernetes = self.kubernetes else {
             let message = "no cluster is set up here: set KUBECONFIG or EKS_CLUSTER_NAME"
-            return .leftToOthers(Reason("not-configured", message))
+            throw Conclusion.leftToOthers(Reason("not-configured", message))
         }
         let (now, deadline) = (try await self.database.now(), job.context.deadline)
         let types = try await GPUType.all(in: self.database)
@@ -57,7 +57,7 @@ struct RefreshCapacity: JobHandler {
         let positions = queue.positions(of: types.filter(\.isActive), in: cluster, now: now)
         let data = Event(types: counts, waiting: cluster.waiting, time: now)
         let writes = [Write(self.update(counts, at: now))] + (positions.isEmpty ? [] : [self.tell(positions)])
-        return .success(Success(subject: EventSubject("capacity"), data: data, writes: writes))
+        return Success(subject: EventSubject("capacity"), data: data, writes: writes)
     }
 
     /// All types in one statement, and so at one time.

@@ -59,35 +59,35 @@ struct CompleteSnapshot: JobHandler {
         DiskKey(payload.user, payload.disk).exclusiveKey
     }
 
-    func act(on job: Job<Payload>) async throws -> Outcome {
+    func act(on job: Job<Payload>) async throws -> Success {
         let payload = job.payload
         guard let disk = try await Disk.find(payload.user, payload.disk, in: self.database) else {
-            return .rejected(.unknownDisk(payload.user, payload.disk))
+            throw Conclusion.rejected(.unknownDisk(payload.user, payload.disk))
         }
         let snapshots = try await DiskSnapshots(of: disk.key, in: self.ec2, deadline: job.context.deadline)
         let wanted = snapshots.all.filter { payload.snapshot == nil || $0.id == payload.snapshot }
         if let id = payload.snapshot, wanted.isEmpty {
-            return try await self.missing(id, disk, job)
+            throw try await self.missing(id, disk, job)
         }
         if let pending = wanted.first(where: {
             $0.state == .pending && ($0.isKept || payload.snapshot != nil)
         }) {
             try await snapshots.follow(disk, in: self.database)
             let message = "snapshot \(pending.id) is not complete (\(pending.progress))"
-            return .snooze(Self.patience, Reason("snapshot-pending", message))
+            throw Conclusion.snooze(Self.patience, Reason("snapshot-pending", message))
         }
         let update = Write(snapshots.update(of: disk), affecting: 1)
         if payload.snapshot != nil, let failed = wanted.first(where: { $0.state == .error }) {
             let message = "snapshot \(failed.id) ended in error; take another one"
-            return .rejected(Reason("snapshot-failed", message), writes: [update])
+            throw Conclusion.rejected(Reason("snapshot-failed", message), writes: [update])
         }
-        return .success(self.success(disk, snapshots, [update]))
+        return self.success(disk, snapshots, [update])
     }
 }
 
 extension CompleteSnapshot {
     /// The disk has no such snapshot, or not yet.
-    private func missing(_ id: SnapshotID, _ disk: Disk, _ job: Job<Payload>) async throws -> Outcome {
+    private func missing(_ id: SnapshotID, _ disk: Disk, _ job: Job<Payload>) async throws -> Conclusion {
         if try await self.ec2.snapshot(id, deadline: job.context.deadline) != nil {
             let message = "snapshot \(id) is none of the disk \(disk.name) of \(disk.user) by its tags"
             return .rejected(Reason("foreign-snapshot", message))

@@ -72,28 +72,30 @@ struct CreateDisk: RowJobHandler {
     ///
     /// Whoever follows the operation reads so in the row that is there, unless another operation is under way.
     func resolve(_ conflict: PostgresError, of job: Job<Payload>, in database: PostgresPool) async throws
-        -> Outcome
+        -> Success
     {
         let payload = job.payload
         guard let disk = try await Disk.find(payload.user, payload.disk, in: database) else {
-            return .retry(Reason("conflict", "the row was refused, and is not there now: \(conflict)"))
+            throw Conclusion.retry(
+                Reason("conflict", "the row was refused, and is not there now: \(conflict)")
+            )
         }
         if disk.isDeleted {
             let message = """
                 \(disk.user) has deleted a disk \(disk.name) whose snapshots still carry the name; undelete it, or wait \
                 until it is purged, or take another name
                 """
-            return self.refused(Reason("disk-deleted", message), by: disk, job)
+            throw self.refused(Reason("disk-deleted", message), by: disk, job)
         }
         let isOwn = disk.operation == payload.operation?.uuid ?? job.id.uuid && disk.hasCompletedOperation
         guard isOwn || disk.id == job.id.uuid else {
             let message = "\(disk.user) has a disk \(disk.name) already; take another name"
-            return self.refused(Reason("disk-exists", message), by: disk, job)
+            throw self.refused(Reason("disk-exists", message), by: disk, job)
         }
-        return .success(self.success(payload, id: disk.id, size: disk.size ?? payload.size.gibibytes))
+        return self.success(payload, id: disk.id, size: disk.size ?? payload.size.gibibytes)
     }
 
-    private func refused(_ reason: Reason, by disk: Disk, _ job: Job<Payload>) -> Outcome {
+    private func refused(_ reason: Reason, by disk: Disk, _ job: Job<Payload>) -> Conclusion {
         guard let operation = job.payload.operation else { return .rejected(reason) }
         let failure: SQL = """
             UPDATE disks SET operation_id = \(operation.uuid), operation_status = 'failed',

@@ -85,33 +85,35 @@ struct CreateSnapshot: JobHandler {
         DiskKey(payload.user, payload.disk).exclusiveKey
     }
 
-    func act(on job: Job<Payload>) async throws -> Outcome {
+    func act(on job: Job<Payload>) async throws -> Success {
         let payload = job.payload
         guard let disk = try await Disk.find(payload.user, payload.disk, in: self.database) else {
-            return .rejected(.unknownDisk(payload.user, payload.disk))
+            throw Conclusion.rejected(.unknownDisk(payload.user, payload.disk))
         }
-        if let refusal = self.refusal(disk, payload) { return .rejected(refusal) }
+        if let refusal = self.refusal(disk, payload) { throw Conclusion.rejected(refusal) }
         guard let volumeID = payload.volume ?? disk.volume else {
             let message =
                 "the disk has no volume now, so there is nothing to take; name volume_id if there is one"
-            return .rejected(Reason("no-volume", message))
+            throw Conclusion.rejected(Reason("no-volume", message))
         }
         let deadline = job.context.deadline
         guard let volume = try await self.ec2.volume(volumeID, deadline: deadline) else {
-            return .rejected(Reason("InvalidVolume.NotFound", "there is no volume \(volumeID) any more"))
+            throw Conclusion.rejected(
+                Reason("InvalidVolume.NotFound", "there is no volume \(volumeID) any more")
+            )
         }
-        if let refusal = self.refusal(volume, of: disk) { return .rejected(refusal) }
-        if let over = try await self.doubt(volume, of: disk, job) { return over }
+        if let refusal = self.refusal(volume, of: disk) { throw Conclusion.rejected(refusal) }
+        try await self.requireNewestData(on: volume, of: disk, job)
         if job.context.followsUnsettledStart, try await self.ownSnapshots(of: volume, for: job).isEmpty {
             let message = "an earlier start may have begun a snapshot that does not show yet"
-            return .snooze(Self.patience, Reason("start-unsettled", message))
+            throw Conclusion.snooze(Self.patience, Reason("start-unsettled", message))
         }
         if let earlier = try await self.earlierSnapshot(of: volume, for: job) {
             let message =
                 "snapshot \(earlier) may have begun before the last writes; a new one is taken when it is done"
-            return .snooze(Self.patience, Reason("snapshot-pending", message))
+            throw Conclusion.snooze(Self.patience, Reason("snapshot-pending", message))
         }
-        return .success(try await self.success(try await self.take(volume, for: job), disk, job))
+        return try await self.success(try await self.take(volume, for: job), disk, job)
     }
 }
 
@@ -143,8 +145,8 @@ extension CreateSnapshot {
         return nil
     }
 
-    /// Ends the try unless the volume holds the newest data: its snapshot would be taken for that.
-    private func doubt(_ volume: Volume, of disk: Disk, _ job: Job<Payload>) async throws -> Outcome? {
+    /// Ends the attempt unless the volume holds the newest data: its snapshot would be taken for that.
+    private func requireNewestData(on volume: Volume, of disk: Disk, _ job: Job<Payload>) async throws {
         let deadline = job.context.deadline
         let (volumes, snapshots) = try await NewestState.sources(
             of: disk,
@@ -161,13 +163,12 @@ extension CreateSnapshot {
             job: job.id
         )
         switch state.finding {
-        case .volume(let current) where current.id == volume.id: return nil
+        case .volume(let current) where current.id == volume.id: return
         case .unclear(let doubt):
-            return doubt.isForLater
-                ? .snooze(Self.patience, doubt.reason) : doubt.fate(in: Self.kind, of: disk)
+            throw doubt.conclusion(in: Self.kind, of: disk)
         default:
             let message = "volume \(volume.id) is not the current one of the disk"
-            return .rejected(Reason("foreign-volume", message))
+            throw Conclusion.rejected(Reason("foreign-volume", message))
         }
     }
 

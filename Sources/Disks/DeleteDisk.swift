@@ -82,10 +82,10 @@ struct DeleteDisk: JobHandler {
         return DiskOperation.failure(of: payload.operation, disk, because: reason)
     }
 
-    func act(on job: Job<Payload>) async throws -> Outcome {
+    func act(on job: Job<Payload>) async throws -> Success {
         let payload = job.payload
         guard let disk = try await Disk.find(payload.user, payload.disk, in: self.database) else {
-            return .rejected(.unknownDisk(payload.user, payload.disk))
+            throw Conclusion.rejected(.unknownDisk(payload.user, payload.disk))
         }
         guard !job.isDryRun else { return try await self.delete(disk, job) }
         return try await DiskOperation(id: payload.operation, disk: disk, database: self.database).whole {
@@ -95,7 +95,7 @@ struct DeleteDisk: JobHandler {
 }
 
 extension DeleteDisk {
-    private func delete(_ disk: Disk, _ job: Job<Payload>) async throws -> Outcome {
+    private func delete(_ disk: Disk, _ job: Job<Payload>) async throws -> Success {
         let deadline = job.context.deadline
         let (volumes, snapshots) = try await NewestState.sources(
             of: disk,
@@ -105,15 +105,19 @@ extension DeleteDisk {
         )
         let now = try await self.database.now()
         let wish = job.payload.date ?? disk.dueDate ?? Day(of: now).adding(days: Self.usualTerm)
-        if let refusal = self.refusal(disk, wish, volumes, snapshots, at: now) { return .rejected(refusal) }
-        if let over = self.doubt(disk, volumes, snapshots, job) { return over }
+        if let refusal = self.refusal(disk, wish, volumes, snapshots, at: now) {
+            throw Conclusion.rejected(refusal)
+        }
+        if let doubt = self.doubt(disk, volumes, snapshots, job) {
+            throw doubt.conclusion(in: Self.kind, of: disk, isDryRun: job.isDryRun)
+        }
         let date = max(wish, self.retention.earliestDay(ofDeletion: disk.markedDeleted ?? now))
         guard !job.isDryRun else {
             let count = snapshots.all.count
-            return .success(self.success(disk, date, tagged: count, nil, volumes.live.first?.id, job))
+            return self.success(disk, date, tagged: count, nil, volumes.live.first?.id, job)
         }
         guard try await self.mark(disk, date) else {
-            return .retry(Reason("row-changed", "the disk was free a moment ago"))
+            throw Conclusion.retry(Reason("row-changed", "the disk was free a moment ago"))
         }
         return try await self.follow(disk, date, volumes, snapshots, job, at: now)
     }
@@ -144,17 +148,16 @@ extension DeleteDisk {
         return nil
     }
 
-    /// Ends the try where the last snapshots of several volumes, or of an old one, would hide which data is the newest.
+    /// Whether the last snapshots of several volumes, or of an old one, would hide which data is the newest.
     private func doubt(
         _ disk: Disk,
         _ volumes: DiskVolumes,
         _ snapshots: DiskSnapshots,
         _ job: Job<Payload>,
-    ) -> Outcome? {
+    ) -> Doubt? {
         let state = NewestState(of: disk, volumes, snapshots, for: .pruning, job: job.id)
         guard !volumes.live.isEmpty, case .unclear(let doubt) = state.finding else { return nil }
-        if doubt.isForLater { return .snooze(.seconds(15), doubt.reason) }
-        return job.isDryRun ? .rejected(doubt.reason) : doubt.fate(in: Self.kind, of: disk)
+        return doubt
     }
 
     /// Makes the row say so; false if the disk has come into use.
@@ -177,7 +180,7 @@ extension DeleteDisk {
         _ snapshots: DiskSnapshots,
         _ job: Job<Payload>,
         at now: Date,
-    ) async throws -> Outcome {
+    ) async throws -> Success {
         let unmarked = snapshots.all.filter { $0.tags[DiskTag.deleteDate] != date.description }
         let tags = SnapshotLabel.tags(deleting: date, at: now)
         try await self.ec2.createTags(tags, on: unmarked.map(\.id), deadline: job.context.deadline)
@@ -190,19 +193,15 @@ extension DeleteDisk {
         let copy = FinalSnapshot(of: label, for: job, in: self.ec2)
         let removal = VolumeRemoval(ec2: self.ec2, disk: disk, context: job.context)
         for volume in volumes.live {
-            switch try await copy.completed(of: volume, after: snapshots) {
-            case .over(let fate): return fate
-            case .done(let snapshot):
-                let reason = "its disk is deleted, and its data is in \(snapshot.id)"
-                let deletion = try await removal.delete(volume.id, because: reason)
-                if case .over(let fate) = deletion { return fate }
-            }
+            let snapshot = try await copy.completed(of: volume, after: snapshots)
+            let reason = "its disk is deleted, and its data is in \(snapshot.id)"
+            try await removal.delete(volume.id, because: reason)
         }
         let after = try await DiskSnapshots(of: disk.key, in: self.ec2, deadline: job.context.deadline)
         let last = after.all.last { $0.tags[EC2Client.operationTag] == job.id.description }
         let forget = Write("UPDATE disks SET ebs_volume_id = NULL WHERE disk_id = \(disk.id)")
         let count = after.all.count { $0.tags[DiskTag.deleteDate] == date.description }
-        return .success(self.success(disk, date, tagged: count, last?.id, last?.volumeID, job, [forget]))
+        return self.success(disk, date, tagged: count, last?.id, last?.volumeID, job, [forget])
     }
 
     private func success(

@@ -16,7 +16,7 @@ struct DiskHold: Sendable {
     /// Takes the disk; a disk that the reservation holds already is taken as it is.
     ///
     /// A row that somebody else has locked is a surprise that is worth another try.
-    func take() async throws -> Step<Disk> {
+    func take() async throws -> Disk {
         let taken = try await self.database.run(
             """
             WITH free AS (
@@ -35,12 +35,12 @@ struct DiskHold: Sendable {
         let disk = try await Disk.find(self.user, self.disk, in: self.database)
         if let row = taken.rows.first {
             guard var disk else {
-                return .over(.retry(Reason("row-changed", "the disk's row has just gone")))
+                throw Conclusion.retry(Reason("row-changed", "the disk's row has just gone"))
             }
             disk.wasFree = try row.read("was_free")
-            return .done(disk)
+            return disk
         }
-        return .over(try await self.refusal(disk))
+        throw try await self.refusal(disk)
     }
 
     /// Frees the disk; no row if the reservation does not hold it any more.
@@ -59,7 +59,7 @@ struct DiskHold: Sendable {
         """
     }
 
-    private func refusal(_ disk: Disk?) async throws -> Outcome {
+    private func refusal(_ disk: Disk?) async throws -> Conclusion {
         guard let disk else { return .rejected(.unknownDisk(self.user, self.disk)) }
         if disk.isDeleted { return .rejected(.deleted(disk)) }
         if disk.isInUse, disk.holder != self.reservation.description { return .rejected(.inUse(disk)) }

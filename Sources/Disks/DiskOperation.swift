@@ -10,17 +10,16 @@ struct DiskOperation: Sendable {
     let database: PostgresPool
 
     /// Does the work between `in_progress` and `completed`; `failed` is written with the death of the job.
-    func whole(_ work: () async throws -> Outcome) async throws -> Outcome {
+    func whole(_ work: () async throws -> Success) async throws -> Success {
         guard let id else { return try await work() }
         try await self.begin(id)
-        let fate = try await work()
-        guard case .success(let success) = fate else { return fate }
+        let success = try await work()
         let completion: SQL = """
             UPDATE disks SET operation_status = 'completed', operation_error = NULL
             WHERE disk_id = \(self.disk.id) AND operation_id = \(id.uuid)
             """
         let writes = success.writes + [Write(completion)]
-        return .success(Success(subject: success.subject, data: success.data, writes: writes))
+        return Success(subject: success.subject, data: success.data, writes: writes)
     }
 
     /// Ends the operation of a job that dies, whatever it dies of; one that is completed stays so.

@@ -25,7 +25,7 @@ struct Doubt: Sendable, Equatable {
     var reason: Reason { Reason(self.code.rawValue, self.message) }
 
     /// Whether the reconciliation may settle it by itself, so that waiting makes sense.
-    var isForLater: Bool { self.code == .severalVolumes }
+    private var isForLater: Bool { self.code == .severalVolumes }
 
     static func staleVolume(_ volume: Volume, _ newer: Snapshot) -> Doubt {
         Doubt(
@@ -138,8 +138,16 @@ extension Doubt {
         )
     }
 
-    /// How a job ends that must not go on, with a row that says why.
-    func fate(in kind: JobKind, of disk: Disk, writes: [Write] = []) -> Outcome {
+    /// How soon to look again whether it has been settled.
+    private static let pause: Duration = .seconds(15)
+
+    /// How an attempt ends that must not go on: the job waits where the reconciliation may settle it, and is rejected
+    /// else, with a row that says why.
+    func conclusion(in kind: JobKind, of disk: Disk, isDryRun: Bool = false, writes: [Write] = [])
+        -> Conclusion
+    {
+        if self.isForLater { return .snooze(Self.pause, self.reason) }
+        guard !isDryRun else { return .rejected(self.reason) }
         self.count(in: kind)
         let note: SQL = """
             UPDATE disks SET operation_error = \(self.reason.description) WHERE disk_id = \(disk.id)

@@ -24,20 +24,20 @@ struct FinalSnapshot: Sendable {
     /// The snapshot when it is complete; until then the job comes back.
     ///
     /// `earlier` are all that the disk has, read in this try.
-    func completed(of volume: Volume, after earlier: DiskSnapshots) async throws -> Step<Snapshot> {
+    func completed(of volume: Volume, after earlier: DiskSnapshots) async throws -> Snapshot {
         let own = self.own(of: volume, among: earlier)
-        if let snapshot = own.first(where: { $0.state == .completed }) { return .done(snapshot) }
-        if let snapshot = own.first(where: { $0.state != .error }) { return self.wait(for: snapshot) }
+        if let snapshot = own.first(where: { $0.state == .completed }) { return snapshot }
+        if let snapshot = own.first(where: { $0.state != .error }) { throw self.wait(for: snapshot) }
         guard own.count < Self.mostFailures else {
             let failed = own.map(\.id.rawValue).joined(separator: ", ")
             let message =
                 "\(failed) of volume \(volume.id) ended in error, and nothing was deleted or freed; delete them and "
                 + "replay the job to have it tried again"
-            return .over(.rejected(Reason("snapshot-failed", message)))
+            throw Conclusion.rejected(Reason("snapshot-failed", message))
         }
         guard !self.context.followsUnsettledStart else {
             let message = "an earlier start may have begun a snapshot that does not show yet"
-            return .over(.snooze(Self.patience, Reason("start-unsettled", message)))
+            throw Conclusion.snooze(Self.patience, Reason("start-unsettled", message))
         }
         let snapshot = try await self.ec2.createSnapshot(
             of: volume.id,
@@ -46,7 +46,8 @@ struct FinalSnapshot: Sendable {
             tags: self.label.tags(),
             deadline: self.context.deadline
         )
-        return snapshot.state == .completed ? .done(snapshot) : self.wait(for: snapshot)
+        guard snapshot.state == .completed else { throw self.wait(for: snapshot) }
+        return snapshot
     }
 
     /// Those of this job, oldest first.
@@ -56,9 +57,9 @@ struct FinalSnapshot: Sendable {
             .sorted { $0.isOlder(than: $1) }
     }
 
-    private func wait(for snapshot: Snapshot) -> Step<Snapshot> {
+    private func wait(for snapshot: Snapshot) -> Conclusion {
         let progress = snapshot.progress.isEmpty ? "" : " (\(snapshot.progress))"
         let message = "snapshot \(snapshot.id) is not complete\(progress)"
-        return .over(.snooze(Self.patience, Reason("snapshot-pending", message)))
+        return .snooze(Self.patience, Reason("snapshot-pending", message))
     }
 }

@@ -41,7 +41,7 @@ struct PruneSnapshots: JobHandler {
         payload.disk?.exclusiveKey ?? ExclusiveKey("disk.prune-snapshots")
     }
 
-    func act(on job: Job<Payload>) async throws -> Outcome {
+    func act(on job: Job<Payload>) async throws -> Success {
         let (payload, context) = (job.payload, job.context)
         let now = try await self.database.now()
         let rows = try await self.rows(payload.disk)
@@ -58,7 +58,7 @@ struct PruneSnapshots: JobHandler {
         )
         var tally = PruningTally(inventory, isOfAll: payload.disk == nil, isDryRun: job.isDryRun)
         guard !tally.dry_run else {
-            return .success(self.success(tally.supposing(inventory), payload))
+            return self.success(tally.supposing(inventory), payload)
         }
         let run = PruningRun(
             database: self.database,
@@ -74,7 +74,7 @@ struct PruneSnapshots: JobHandler {
         var writes = try await run.delete(inventory, &tally)
         if payload.disk == nil { writes.append(Write(SnapshotDeletion.cleanUp)) }
         tally.tell()
-        return .success(self.success(tally, payload, writes))
+        return self.success(tally, payload, writes)
     }
 
     private func rows(_ only: DiskKey?) async throws -> [Disk] {

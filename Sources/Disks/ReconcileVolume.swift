@@ -28,21 +28,21 @@ struct ReconcileVolume: JobHandler {
         ExclusiveKey("volume", payload.volume.rawValue)
     }
 
-    func act(on job: Job<Payload>) async throws -> Outcome {
+    func act(on job: Job<Payload>) async throws -> Success {
         let (id, deadline) = (job.payload.volume, job.context.deadline)
         let row = try await Disk.find(volume: id, in: self.database)
         guard let volume = try await self.ec2.volume(id, deadline: deadline) else {
-            return .success(self.orphaned(row, id))
+            return self.orphaned(row, id)
         }
         guard volume.isSettled, !volume.isQuarantined else {
-            return .success(Reconciliation(.ignored, id, row).success)
+            return Reconciliation(.ignored, id, row).success
         }
-        if let row { return .success(try await self.followed(row, by: volume, deadline)) }
-        guard let disk = volume.taggedDisk else { return .success(Reconciliation(.ignored, id).success) }
+        if let row { return try await self.followed(row, by: volume, deadline) }
+        guard let disk = volume.taggedDisk else { return Reconciliation(.ignored, id).success }
         guard let row = try await Disk.find(disk.user, disk.name, in: self.database) else {
-            return .success(try await self.imported(volume, as: disk, deadline))
+            return try await self.imported(volume, as: disk, deadline)
         }
-        return .success(try await self.linked(row, to: volume, deadline))
+        return try await self.linked(row, to: volume, deadline)
     }
 }
 

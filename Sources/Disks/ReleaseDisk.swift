@@ -87,15 +87,16 @@ struct ReleaseDisk: JobHandler {
         DiskKey(payload.user, payload.disk).exclusiveKey
     }
 
-    func act(on job: Job<Payload>) async throws -> Outcome {
+    func act(on job: Job<Payload>) async throws -> Success {
         let payload = job.payload
         guard let disk = try await Disk.find(payload.user, payload.disk, in: self.database),
             disk.holder == payload.reservation.description
-        else { return .success(self.success(of: job, isReleased: false)) }
+        else { return self.success(of: job, isReleased: false) }
         if let status = disk.holderStatus, !disk.isHolderOver {
             let message = "reservation \(payload.reservation) is \(status): its disk is released at its end"
             let reason = Reason("reservation-live", message)
-            return job.context.waited < Self.timeToEnd ? .snooze(Self.patience, reason) : .rejected(reason)
+            guard job.context.waited < Self.timeToEnd else { throw Conclusion.rejected(reason) }
+            throw Conclusion.snooze(Self.patience, reason)
         }
         let deadline = job.context.deadline
         let (volumes, snapshots) = try await NewestState.sources(
@@ -123,20 +124,19 @@ extension ReleaseDisk {
         _ volumes: DiskVolumes,
         _ snapshots: DiskSnapshots,
         _ job: Job<Payload>,
-    ) async throws -> Outcome {
+    ) async throws -> Success {
         switch state.finding {
         case .unclear(let doubt):
-            if doubt.isForLater { return .snooze(Self.patience, doubt.reason) }
-            return job.isDryRun ? .rejected(doubt.reason) : doubt.fate(in: Self.kind, of: disk)
+            throw doubt.conclusion(in: Self.kind, of: disk, isDryRun: job.isDryRun)
         case .volume(let volume):
-            if let refusal = volume.refusal(as: disk) { return .rejected(refusal) }
+            if let refusal = volume.refusal(as: disk) { throw Conclusion.rejected(refusal) }
             return try await self.release(disk, keeping: volume, snapshots, job)
         case .pending(let pending):
             let message =
                 "snapshot \(pending.id) is not complete (\(pending.progress)), and there is no volume any more"
-            return .snooze(Self.patience, Reason("snapshot-pending", message))
+            throw Conclusion.snooze(Self.patience, Reason("snapshot-pending", message))
         case .snapshot, .nothing:
-            guard disk.isInUse else { return .success(self.forgetting(disk, job)) }
+            guard disk.isInUse else { return self.forgetting(disk, job) }
             return try await self.releaseWithoutVolume(disk, volumes, snapshots, job)
         }
     }
@@ -158,15 +158,15 @@ extension ReleaseDisk {
         keeping volume: Volume,
         _ earlier: DiskSnapshots,
         _ job: Job<Payload>,
-    ) async throws -> Outcome {
+    ) async throws -> Success {
         let payload = job.payload
         guard !job.isDryRun else {
-            return .success(self.success(of: job, isReleased: true, volume: volume.id))
+            return self.success(of: job, isReleased: true, volume: volume.id)
         }
-        guard !volume.isAttached else { return try await self.detach(volume, job) }
+        guard !volume.isAttached else { throw try await self.detach(volume, job) }
         guard volume.state == .available else {
             let message = "volume \(volume.id) is neither attached nor available"
-            return .snooze(Self.patience, Reason("volume-pending", message))
+            throw Conclusion.snooze(Self.patience, Reason("volume-pending", message))
         }
         let label = SnapshotLabel(
             user: payload.user,
@@ -176,26 +176,28 @@ extension ReleaseDisk {
             usage: payload.usage
         )
         let copy = FinalSnapshot(of: label, for: job, in: self.ec2)
-        let deadline = job.context.deadline
-        let step = try await copy.completed(of: volume, after: earlier)
-        let snapshots = try await DiskSnapshots(of: disk.key, in: self.ec2, deadline: deadline)
-        switch step {
-        case .over(let fate):
-            try await snapshots.follow(disk, in: self.database)
-            return fate
-        case .done(let snapshot):
-            let removal = VolumeRemoval(ec2: self.ec2, disk: disk, context: job.context)
-            let reason = "its data is in \(snapshot.id)"
-            let deletion = try await removal.delete(volume.id, of: payload.reservation, because: reason)
-            if case .over(let fate) = deletion { return fate }
-            return .success(self.success(of: job, disk, snapshots, snapshot: snapshot.id, volume: volume.id))
+        let snapshot: Snapshot
+        do {
+            snapshot = try await copy.completed(of: volume, after: earlier)
+        } catch let conclusion as Conclusion {
+            try await self.snapshots(of: disk, job).follow(disk, in: self.database)
+            throw conclusion
         }
+        let snapshots = try await self.snapshots(of: disk, job)
+        let removal = VolumeRemoval(ec2: self.ec2, disk: disk, context: job.context)
+        let reason = "its data is in \(snapshot.id)"
+        try await removal.delete(volume.id, of: payload.reservation, because: reason)
+        return self.success(of: job, disk, snapshots, snapshot: snapshot.id, volume: volume.id)
+    }
+
+    private func snapshots(of disk: Disk, _ job: Job<Payload>) async throws -> DiskSnapshots {
+        try await DiskSnapshots(of: disk.key, in: self.ec2, deadline: job.context.deadline)
     }
 
     /// Waits until the volume is off its machine by itself; after a while it is taken off.
-    private func detach(_ volume: Volume, _ job: Job<Payload>) async throws -> Outcome {
+    private func detach(_ volume: Volume, _ job: Job<Payload>) async throws -> Conclusion {
         let message = "volume \(volume.id) is still attached to \(volume.attachments.map(\.instanceID))"
-        let wait = Outcome.snooze(Self.patience, Reason("volume-in-use", message))
+        let wait = Conclusion.snooze(Self.patience, Reason("volume-in-use", message))
         guard job.context.waited >= Self.timeToDetach else { return wait }
         var isForced = true
         for attachment in volume.attachments where attachment.state != .detached {
@@ -222,22 +224,21 @@ extension ReleaseDisk {
         _ volumes: DiskVolumes,
         _ snapshots: DiskSnapshots,
         _ job: Job<Payload>,
-    ) async throws -> Outcome {
+    ) async throws -> Success {
         let own = snapshots.all.filter { snapshot in
             snapshot.tags[EC2Client.operationTag] == job.id.description && snapshot.state == .completed
         }
-        guard !job.isDryRun else { return .success(self.success(of: job, isReleased: true)) }
+        guard !job.isDryRun else { return self.success(of: job, isReleased: true) }
         let removal = VolumeRemoval(ec2: self.ec2, disk: disk, context: job.context)
         for broken in volumes.broken where broken.reservation == disk.holder {
-            let step = try await removal.delete(
+            try await removal.delete(
                 broken.id,
                 of: job.payload.reservation,
                 because: "it never came to life"
             )
-            if case .over(let fate) = step { return fate }
         }
         let (snapshot, volume) = (own.last?.id, own.last?.volumeID)
-        return .success(self.success(of: job, disk, snapshots, snapshot: snapshot, volume: volume))
+        return self.success(of: job, disk, snapshots, snapshot: snapshot, volume: volume)
     }
 
     private func success(

@@ -88,10 +88,10 @@ struct RestoreDisk: JobHandler {
         DiskOperation.failure(of: payload.operation, DiskKey(payload.user, payload.disk), because: reason)
     }
 
-    func act(on job: Job<Payload>) async throws -> Outcome {
+    func act(on job: Job<Payload>) async throws -> Success {
         let payload = job.payload
         guard let disk = try await Disk.find(payload.user, payload.disk, in: self.database) else {
-            return .rejected(.unknownDisk(payload.user, payload.disk))
+            throw Conclusion.rejected(.unknownDisk(payload.user, payload.disk))
         }
         return try await DiskOperation(id: payload.operation, disk: disk, database: self.database).whole {
             let hold = DiskHold(
@@ -100,16 +100,13 @@ struct RestoreDisk: JobHandler {
                 reservation: payload.reservation,
                 database: self.database
             )
-            switch try await hold.take() {
-            case .over(let fate): return fate
-            case .done(let disk): return try await self.restore(disk, for: job)
-            }
+            return try await self.restore(try await hold.take(), for: job)
         }
     }
 }
 
 extension RestoreDisk {
-    private func restore(_ disk: Disk, for job: Job<Payload>) async throws -> Outcome {
+    private func restore(_ disk: Disk, for job: Job<Payload>) async throws -> Success {
         let deadline = job.context.deadline
         let (volumes, snapshots) = try await NewestState.sources(
             of: disk,
@@ -127,14 +124,13 @@ extension RestoreDisk {
         )
         switch state.finding {
         case .unclear(let doubt):
-            guard !doubt.isForLater else { return .snooze(Self.patience.others, doubt.reason) }
-            return doubt.fate(in: Self.kind, of: disk, writes: self.givenBack(disk, volumes, job))
+            throw doubt.conclusion(in: Self.kind, of: disk, writes: self.givenBack(disk, volumes, job))
         case .volume(let volume):
             return try await self.use(volume, among: volumes, snapshots, disk, job)
         case .pending(let pending):
             let message =
                 "snapshot \(pending.id) is not complete (\(pending.progress)) and may hold newer data"
-            return .snooze(Self.patience.others, Reason("snapshot-pending", message))
+            throw Conclusion.snooze(Self.patience.others, Reason("snapshot-pending", message))
         case .snapshot(let source):
             return try await self.make(from: source, volumes, snapshots, disk, job)
         case .nothing:
@@ -162,18 +158,21 @@ extension RestoreDisk {
         _ snapshots: DiskSnapshots,
         _ disk: Disk,
         _ job: Job<Payload>,
-    ) async throws -> Outcome {
-        if let refusal = volume.refusal(as: disk) { return .rejected(refusal) }
+    ) async throws -> Success {
+        if let refusal = volume.refusal(as: disk) { throw Conclusion.rejected(refusal) }
         let isOwn = volume.reservation == job.payload.reservation.description
         if let other = volumes.live.first(where: { $0.isAttached && !(isOwn && $0.id == volume.id) }) {
             let message = "volume \(other.id) of the disk is still attached to an instance"
-            return .snooze(Self.patience.others, Reason("volume-in-use", message))
+            throw Conclusion.snooze(Self.patience.others, Reason("volume-in-use", message))
         }
         guard volume.state != .creating else {
-            return .snooze(Self.patience.own, Reason("volume-pending", "volume \(volume.id) is being made"))
+            throw Conclusion.snooze(
+                Self.patience.own,
+                Reason("volume-pending", "volume \(volume.id) is being made")
+            )
         }
         guard volume.availabilityZone == job.payload.zone.description else {
-            return try await self.move(volume, snapshots, disk, job)
+            throw try await self.move(volume, snapshots, disk, job)
         }
         if !isOwn || volume.tags[DiskTag.disk] != disk.name {
             let tags = [
@@ -186,15 +185,14 @@ extension RestoreDisk {
         for broken in volumes.broken
         where !job.context.isDryRun && broken.reservation == job.payload.reservation.description {
             let reason = "it never came to life, and \(volume.id) did"
-            let step = try await removal.delete(broken.id, of: job.payload.reservation, because: reason)
-            if case .over(let fate) = step { return fate }
+            try await removal.delete(broken.id, of: job.payload.reservation, because: reason)
         }
-        return .success(self.success(volume, snapshots, disk, job))
+        return self.success(volume, snapshots, disk, job)
     }
 
     /// Takes a volume away that is in another zone, when a snapshot of it is complete.
     private func move(_ volume: Volume, _ snapshots: DiskSnapshots, _ disk: Disk, _ job: Job<Payload>)
-        async throws -> Outcome
+        async throws -> Conclusion
     {
         guard !volume.isAttached else {
             let message = "volume \(volume.id) is attached in \(volume.availabilityZone)"
@@ -202,18 +200,11 @@ extension RestoreDisk {
         }
         let label = SnapshotLabel(user: job.payload.user, disk: job.payload.disk, type: .migration)
         let copy = FinalSnapshot(of: label, for: job, in: self.ec2)
-        switch try await copy.completed(of: volume, after: snapshots) {
-        case .over(let fate):
-            return fate
-        case .done(let snapshot):
-            let reason = "its data is in \(snapshot.id) and needed in \(job.payload.zone)"
-            let removal = VolumeRemoval(ec2: self.ec2, disk: disk, context: job.context)
-            if case .over(let fate) = try await removal.delete(volume.id, because: reason) { return fate }
-            return .snooze(
-                Self.patience.own,
-                Reason("volume-moving", "volume \(volume.id) is being replaced")
-            )
-        }
+        let snapshot = try await copy.completed(of: volume, after: snapshots)
+        let reason = "its data is in \(snapshot.id) and needed in \(job.payload.zone)"
+        let removal = VolumeRemoval(ec2: self.ec2, disk: disk, context: job.context)
+        try await removal.delete(volume.id, because: reason)
+        return .snooze(Self.patience.own, Reason("volume-moving", "volume \(volume.id) is being replaced"))
     }
 
     /// Makes a volume; the job comes back when it is available.
@@ -223,7 +214,7 @@ extension RestoreDisk {
         _ snapshots: DiskSnapshots,
         _ disk: Disk,
         _ job: Job<Payload>,
-    ) async throws -> Outcome {
+    ) async throws -> Success {
         let payload = job.payload
         for failed in snapshots.recentFailures {
             job.context.logger.warning(
@@ -232,7 +223,7 @@ extension RestoreDisk {
             )
         }
         let broken = volumes.broken.filter { $0.reservation == payload.reservation.description }
-        guard broken.count < 2 else { return try await self.giveUp(broken, disk, job) }
+        guard broken.count < 2 else { throw try await self.giveUp(broken, disk, job) }
         let wish = payload.size?.gibibytes
         let settings = VolumeSettings(
             availabilityZone: payload.zone.description,
@@ -243,21 +234,23 @@ extension RestoreDisk {
         let volume = try await NewVolume(settings, for: disk, job, at: now).made(by: self.ec2, after: volumes)
         try await self.note(volume, disk, payload)
         guard volume.state == .available else {
-            return .snooze(Self.patience.own, Reason("volume-pending", "volume \(volume.id) is being made"))
+            throw Conclusion.snooze(
+                Self.patience.own,
+                Reason("volume-pending", "volume \(volume.id) is being made")
+            )
         }
         return try await self.use(volume, among: volumes, snapshots, disk, job)
     }
 
     /// Ends the job when a second volume did not come to life either.
-    private func giveUp(_ broken: [Volume], _ disk: Disk, _ job: Job<Payload>) async throws -> Outcome {
+    private func giveUp(_ broken: [Volume], _ disk: Disk, _ job: Job<Payload>) async throws -> Conclusion {
         let removal = VolumeRemoval(ec2: self.ec2, disk: disk, context: job.context)
         for volume in broken where !job.context.isDryRun {
-            let step = try await removal.delete(
+            try await removal.delete(
                 volume.id,
                 of: job.payload.reservation,
                 because: "it never came to life"
             )
-            if case .over(let fate) = step { return fate }
         }
         let message = "EC2 could not make a volume: \(broken.map(\.id)) ended in error"
         let forget: SQL = """

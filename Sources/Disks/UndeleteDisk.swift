@@ -46,10 +46,10 @@ struct UndeleteDisk: JobHandler {
         DiskOperation.failure(of: payload.operation, DiskKey(payload.user, payload.disk), because: reason)
     }
 
-    func act(on job: Job<Payload>) async throws -> Outcome {
+    func act(on job: Job<Payload>) async throws -> Success {
         let payload = job.payload
         guard let disk = try await Disk.find(payload.user, payload.disk, in: self.database) else {
-            return .rejected(.unknownDisk(payload.user, payload.disk))
+            throw Conclusion.rejected(.unknownDisk(payload.user, payload.disk))
         }
         return try await DiskOperation(id: payload.operation, disk: disk, database: self.database).whole {
             try await self.undelete(disk, job)
@@ -58,14 +58,16 @@ struct UndeleteDisk: JobHandler {
 }
 
 extension UndeleteDisk {
-    private func undelete(_ disk: Disk, _ job: Job<Payload>) async throws -> Outcome {
+    private func undelete(_ disk: Disk, _ job: Job<Payload>) async throws -> Success {
         let today = Day(of: try await self.database.now())
         if let date = disk.dueDate, date <= today {
             let message = "the day of the disk \(disk.name), \(date), has come; its data may be gone already"
-            return .rejected(Reason("delete-date-past", message))
+            throw Conclusion.rejected(Reason("delete-date-past", message))
         }
         guard !job.context.isDryRun else {
-            return .rejected(Reason("dry-run", "the disk would live again now, but the worker runs dry"))
+            throw Conclusion.rejected(
+                Reason("dry-run", "the disk would live again now, but the worker runs dry")
+            )
         }
         let deadline = job.context.deadline
         let snapshots = try await DiskSnapshots(of: disk.key, in: self.ec2, deadline: deadline)
@@ -83,7 +85,7 @@ extension UndeleteDisk {
             """
         let told = Event(user: disk.user, disk: disk.name, untaggedSnapshots: marked.count)
         let writes = [Write(revival, affecting: 1), Write(kept.update(of: disk))]
-        return .success(Success(subject: disk.subject, data: told, writes: writes))
+        return Success(subject: disk.subject, data: told, writes: writes)
     }
 }
 

@@ -17,23 +17,23 @@ struct VolumeRemoval: Sendable {
     ///
     /// `reservation` is whose volume it may be; nil if it must be nobody's in particular.
     func delete(_ id: VolumeID, of reservation: ReservationID? = nil, because reason: String) async throws
-        -> Step<Void>
+        -> Void
     {
         guard let volume = try await self.ec2.volume(id, deadline: self.context.deadline) else {
-            return .done(())
+            return
         }
-        if let refusal = volume.refusal(as: self.disk) { return .over(.rejected(refusal)) }
+        if let refusal = volume.refusal(as: self.disk) { throw Conclusion.rejected(refusal) }
         if let reservation, let other = volume.reservation, other != reservation.description {
             let message = "volume \(id) has been given to reservation \(other)"
-            return .over(.rejected(Reason("foreign-volume", message)))
+            throw Conclusion.rejected(Reason("foreign-volume", message))
         }
         guard !volume.isAttached else {
             let message = "volume \(id) is attached to an instance; it is deleted when it has come off"
-            return .over(.snooze(Self.patience, Reason("volume-in-use", message)))
+            throw Conclusion.snooze(Self.patience, Reason("volume-in-use", message))
         }
         guard !self.context.isDryRun else {
-            return .over(
-                .rejected(Reason("dry-run", "volume \(id) would be deleted now, but the worker runs dry"))
+            throw Conclusion.rejected(
+                Reason("dry-run", "volume \(id) would be deleted now, but the worker runs dry")
             )
         }
         self.context.logger.notice(
@@ -45,6 +45,6 @@ struct VolumeRemoval: Sendable {
             ]
         )
         try await self.ec2.deleteVolume(id, deadline: self.context.deadline)
-        return .done(())
+        return
     }
 }

@@ -90,35 +90,29 @@ struct CreateTargetGroup: JobHandler {
 
     func exclusiveKey(for payload: Payload) -> ExclusiveKey? { .reservation(payload.reservation) }
 
-    func act(on job: Job<Payload>) async throws -> Outcome {
-        guard let settings = self.settings else { return .leftToOthers(.routesNotSetUp) }
+    func act(on job: Job<Payload>) async throws -> Success {
+        guard let settings = self.settings else { throw Conclusion.leftToOthers(.routesNotSetUp) }
         let payload = job.payload
-        let reservation: Reservation
-        switch try await Reservation.findLive(payload.reservation, in: self.database) {
-        case .failure(let refusal): return .rejected(refusal.reason)
-        case .success(let found): reservation = found
-        }
+        let reservation = try await Reservation.findLive(payload.reservation, in: self.database)
         let ownership = RouteOwnership(kubernetes: self.kubernetes, deadline: job.context.deadline)
-        if let objection = try await ownership.objection(to: payload, of: reservation) { return objection }
+        try await ownership.check(payload, of: reservation)
         if self.reservedNames.contains(payload.host.description), try await !self.isMapped(payload) {
             let message = "the host name \(payload.host) is kept for the platform"
-            return .rejected(Reason("reserved-host-name", message))
+            throw Conclusion.rejected(Reason("reserved-host-name", message))
         }
         let owner = try await self.claim(payload)
         guard owner == payload.reservation.description else {
             let message = "the host name \(payload.host) belongs to reservation \(owner)"
-            return .rejected(Reason("foreign-host-name", message))
+            throw Conclusion.rejected(Reason("foreign-host-name", message))
         }
         let route = Route(loadBalancing: self.loadBalancing, settings: settings, job: job)
         do {
             let group = try await route.targetGroup()
             try await self.note("jupyter_target_group_arn", group, payload)
             let rule = try await route.rule(forwardingTo: group)
-            return .success(self.success(payload, group, rule))
-        } catch let refusal as Refusal {
-            return .rejected(refusal.reason)
+            return self.success(payload, group, rule)
         } catch let error as AWSError where error.code == .limitExceeded {
-            return self.rejected(payload, error)
+            throw self.rejected(payload, error)
         }
     }
 }
@@ -160,7 +154,7 @@ extension CreateTargetGroup {
     }
 
     /// The reservation goes on without Jupyter's address, and says why.
-    private func rejected(_ payload: Payload, _ error: AWSError) -> Outcome {
+    private func rejected(_ payload: Payload, _ error: AWSError) -> Conclusion {
         let code = error.awsCode ?? error.code.rawValue
         let message = "the load balancer has reached a limit, so Jupyter has no address: \(error.message)"
         let update: SQL = """

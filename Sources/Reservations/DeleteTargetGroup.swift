@@ -39,8 +39,8 @@ struct DeleteTargetGroup: JobHandler {
 
     func exclusiveKey(for payload: Payload) -> ExclusiveKey? { .reservation(payload.reservation) }
 
-    func act(on job: Job<Payload>) async throws -> Outcome {
-        guard let settings = self.settings else { return .leftToOthers(.routesNotSetUp) }
+    func act(on job: Job<Payload>) async throws -> Success {
+        guard let settings = self.settings else { throw Conclusion.leftToOthers(.routesNotSetUp) }
         let isDryRun = job.isDryRun
         let removal = RouteRemoval(
             database: self.database,
@@ -49,28 +49,17 @@ struct DeleteTargetGroup: JobHandler {
             isDryRun: isDryRun,
             context: job.context
         )
-        switch try await removal.remove(routeOf: job.payload.reservation) {
-        case .inUse(let group): return .snooze(RouteRemoval.patience, .targetGroupInUse(group))
-        case .removed(let removed):
-            return .success(
-                Success(
-                    subject: EventSubject("reservation", job.payload.reservation.description),
-                    data: Event(
-                        reservation: job.payload.reservation,
-                        rule: removed.rule,
-                        targetGroup: removed.group,
-                        isDryRun: isDryRun
-                    ),
-                    writes: removed.writes
-                )
-            )
-        }
-    }
-}
-
-extension Reason {
-    static func targetGroupInUse(_ group: ResourceARN) -> Reason {
-        Reason("ResourceInUse", "the load balancer has not let go of target group \(group) yet")
+        let removed = try await removal.remove(routeOf: job.payload.reservation)
+        return Success(
+            subject: EventSubject("reservation", job.payload.reservation.description),
+            data: Event(
+                reservation: job.payload.reservation,
+                rule: removed.rule,
+                targetGroup: removed.group,
+                isDryRun: isDryRun
+            ),
+            writes: removed.writes
+        )
     }
 }
 

@@ -76,18 +76,15 @@ struct MapDNS: JobHandler {
 
     func exclusiveKey(for payload: Payload) -> ExclusiveKey? { .reservation(payload.reservation) }
 
-    func act(on job: Job<Payload>) async throws -> Outcome {
-        guard let settings = self.settings else { return .leftToOthers(.hostNamesNotSetUp) }
+    func act(on job: Job<Payload>) async throws -> Success {
+        guard let settings = self.settings else { throw Conclusion.leftToOthers(.hostNamesNotSetUp) }
         let payload = job.payload
-        if case .failure(let refusal) = try await Reservation.findLive(payload.reservation, in: self.database)
-        {
-            return .rejected(refusal.reason)
-        }
+        _ = try await Reservation.findLive(payload.reservation, in: self.database)
         let zone = HostNameZone(route53: self.route53, settings: settings, context: job.context)
         guard let name = try await self.name(for: payload, in: zone) else {
-            return .rejected(Reason("no-free-name", "every name that was tried is taken"))
+            throw Conclusion.rejected(Reason("no-free-name", "every name that was tried is taken"))
         }
-        return .success(self.success(payload, name, zone.qualified(name)))
+        return self.success(payload, name, zone.qualified(name))
     }
 }
 

@@ -27,18 +27,16 @@ extension Reservation {
         try await database.run(self.selection(of: id)).rows.first.flatMap { try Reservation(id, $0) }
     }
 
-    /// The reservation if it is live, or why no job can be done for it.
-    static func findLive(_ id: ReservationID, in database: PostgresPool) async throws -> Result<
-        Reservation, Refusal
-    > {
+    /// The reservation, which must be live: nothing can be done for another.
+    static func findLive(_ id: ReservationID, in database: PostgresPool) async throws -> Reservation {
         guard let reservation = try await self.find(id, in: database) else {
-            return .failure(.unknownReservation(id))
+            throw Conclusion.rejected(.unknownReservation(id))
         }
         guard !reservation.status.hasEnded else {
             let message = "reservation \(id) is \(reservation.status.rawValue) already"
-            return .failure(Refusal("reservation-ended", message))
+            throw Conclusion.rejected(Reason("reservation-ended", message))
         }
-        return .success(reservation)
+        return reservation
     }
 
     /// Ends the reservation if it is live; one that has ended keeps its state.
@@ -98,8 +96,8 @@ extension Reservation {
     }
 }
 
-extension Refusal {
-    static func unknownReservation(_ id: ReservationID) -> Refusal {
-        Refusal("unknown-reservation", "there is no reservation \(id)")
+extension Reason {
+    static func unknownReservation(_ id: ReservationID) -> Reason {
+        Reason("unknown-reservation", "there is no reservation \(id)")
     }
 }

@@ -91,15 +91,15 @@ struct TearDown: JobHandler {
 
     func exclusiveKey(for payload: Payload) -> ExclusiveKey? { .reservation(payload.reservation) }
 
-    func act(on job: Job<Payload>) async throws -> Outcome {
+    func act(on job: Job<Payload>) async throws -> Success {
         let payload = job.payload
         guard let found = try await Reservation.find(payload.reservation, in: self.database) else {
-            return .rejected(Refusal.unknownReservation(payload.reservation).reason)
+            throw Conclusion.rejected(.unknownReservation(payload.reservation))
         }
-        if let refusal = self.refusal(found, payload) { return .rejected(refusal) }
+        if let refusal = self.refusal(found, payload) { throw Conclusion.rejected(refusal) }
         if self.kubernetes == nil, found.hasPod {
             let message = "the reservation has a pod, and there is no way to Kubernetes here"
-            return .leftToOthers(Reason("not-configured", message))
+            throw Conclusion.leftToOthers(Reason("not-configured", message))
         }
         if job.isDryRun { return try await self.rehearse(found, job) }
         guard
@@ -108,15 +108,12 @@ struct TearDown: JobHandler {
                 because: payload.reason?.text,
                 in: self.database
             )
-        else { return .rejected(Refusal.unknownReservation(payload.reservation).reason) }
+        else { throw Conclusion.rejected(.unknownReservation(payload.reservation)) }
         let disk = try await HeldDisk.find(reservation.id, in: self.database)
         let listing = self.listing(of: disk, job)
-        switch try await self.remains(of: reservation, listing, job, isDryRun: false).remove() {
-        case .waiting(let pause, let reason): return .snooze(pause, reason)
-        case .removed(let removed):
-            let stored = try await listing?.stored(deadline: job.context.deadline, logger: job.context.logger)
-            return .success(try self.success(reservation, removed, disk, stored, job))
-        }
+        let removed = try await self.remains(of: reservation, listing, job, isDryRun: false).remove()
+        let stored = try await listing?.stored(deadline: job.context.deadline, logger: job.context.logger)
+        return try self.success(reservation, removed, disk, stored, job)
     }
 }
 
@@ -213,19 +210,19 @@ extension TearDown {
     }
 
     /// Tells what would be done.
-    private func rehearse(_ reservation: Reservation, _ job: Job<Payload>) async throws -> Outcome {
+    private func rehearse(_ reservation: Reservation, _ job: Job<Payload>) async throws -> Success {
         let disk = try await HeldDisk.find(reservation.id, in: self.database)
         let remains = self.remains(of: reservation, nil, job, isDryRun: true)
         let (removed, pod) = try await remains.survey()
         let status = reservation.status.hasEnded ? reservation.status : job.payload.end.status
         let ended = self.ended(reservation, status, removed, pod: pod, disk, nil, job, isDryRun: true)
-        return .success(Success(subject: reservation.subject, data: ended))
+        return Success(subject: reservation.subject, data: ended)
     }
 
     private func ended(
         _ reservation: Reservation,
         _ status: ReservationStatus,
-        _ removed: Remains.Removed?,
+        _ removed: Remains.Removed,
         pod: String?,
         _ disk: HeldDisk?,
         _ listing: ContentsListing.Stored?,
@@ -236,8 +233,8 @@ extension TearDown {
         return Event(
             reservation: reservation.id,
             status: status,
-            name: removed?.names.name?.description,
-            targetGroup: removed?.route.group,
+            name: removed.names.name?.description,
+            targetGroup: removed.route.group,
             pod: pod,
             content: listing?.uri,
             release: release,

@@ -32,8 +32,8 @@ struct UnmapDNS: JobHandler {
 
     func exclusiveKey(for payload: Payload) -> ExclusiveKey? { .reservation(payload.reservation) }
 
-    func act(on job: Job<Payload>) async throws -> Outcome {
-        guard let settings = self.settings else { return .leftToOthers(.hostNamesNotSetUp) }
+    func act(on job: Job<Payload>) async throws -> Success {
+        guard let settings = self.settings else { throw Conclusion.leftToOthers(.hostNamesNotSetUp) }
         let isDryRun = job.isDryRun
         let removal = HostNameRemoval(
             claims: HostNameClaims(database: self.database),
@@ -41,17 +41,15 @@ struct UnmapDNS: JobHandler {
             isDryRun: isDryRun
         )
         let removed = try await removal.remove(namesOf: job.payload.reservation)
-        return .success(
-            Success(
-                subject: EventSubject("reservation", job.payload.reservation.description),
-                data: Event(
-                    reservation: job.payload.reservation,
-                    name: removed.name,
-                    records: removed.records,
-                    isDryRun: isDryRun
-                ),
-                writes: removed.writes
-            )
+        return Success(
+            subject: EventSubject("reservation", job.payload.reservation.description),
+            data: Event(
+                reservation: job.payload.reservation,
+                name: removed.name,
+                records: removed.records,
+                isDryRun: isDryRun
+            ),
+            writes: removed.writes
         )
     }
 }

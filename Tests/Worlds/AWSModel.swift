@@ -370,6 +370,11 @@ extension String {
     fileprivate var isTime: Bool { self.count == 10 && self.allSatisfy(\.isNumber) }
 
     fileprivate var escaped: String {
-        self.replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing(">", with: "&gt;")
+        guard
+            self.utf8.contains(where: {
+                [UInt8(ascii: "&"), UInt8(ascii: "<"), UInt8(ascii: ">")].contains($0)
+            })
+        else { return self }
+        return self.replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing(">", with: "&gt;")
     }
 }

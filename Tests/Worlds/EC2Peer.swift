@@ -66,8 +66,23 @@ final class EC2Peer: Sendable {
         }
     }
 
+    /// Where the empty line after the head is.
+    private static func endOfHead(_ buffer: [UInt8]) -> Range<Int>? {
+        let (cr, lf) = (UInt8(ascii: "\r"), UInt8(ascii: "\n"))
+        var position = 3
+        while position < buffer.count {
+            if buffer[position] == lf, buffer[position - 1] == cr, buffer[position - 2] == lf,
+                buffer[position - 3] == cr
+            {
+                return position - 3..<position + 1
+            }
+            position += 1
+        }
+        return nil
+    }
+
     private static func take(_ buffer: inout [UInt8]) -> String? {
-        guard let end = buffer.firstRange(of: Array("\r\n\r\n".utf8)) else { return nil }
+        guard let end = Self.endOfHead(buffer) else { return nil }
         let head = String(decoding: buffer[..<end.lowerBound], as: UTF8.self).lowercased()
         let line = head.split(separator: "\r\n").first { $0.hasPrefix("content-length:") }
         let length = line.flatMap { Int($0.dropFirst(15).trimmingCharacters(in: .whitespaces)) } ?? 0

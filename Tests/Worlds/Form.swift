@@ -10,10 +10,14 @@ struct Form: Sendable {
         for pair in body.split(separator: "&") {
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             guard parts.count == 2 else { continue }
-            let name = String(parts[0]).removingPercentEncoding ?? ""
-            fields[name] = String(parts[1]).removingPercentEncoding ?? ""
+            fields[Self.decoded(parts[0])] = Self.decoded(parts[1])
         }
         self.fields = fields
+    }
+
+    private static func decoded(_ text: Substring) -> String {
+        guard text.utf8.contains(UInt8(ascii: "%")) else { return String(text) }
+        return String(text).removingPercentEncoding ?? ""
     }
 
     var action: String { self["Action"] ?? "" }
@@ -41,7 +45,7 @@ struct Form: Sendable {
         var filters: [Condition] = []
         while let name = self["Filter.\(filters.count + 1).Name"] {
             let values = self.list("Filter.\(filters.count + 1).Value")
-            filters.append(Condition(name: name, values: values.map { $0.replacing("\\", with: "") }))
+            filters.append(Condition(name: name, values: values.map { $0.filter { $0 != "\\" } }))
         }
         return filters
     }

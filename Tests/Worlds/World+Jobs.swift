@@ -82,7 +82,12 @@ extension World {
     func resume(_ position: Int, _ crash: Step.Crash = .none) async throws {
         var job = self.open.remove(at: position)
         guard let kind = self.place.kinds[JobKind(job.kind)] else { return }
-        let rows = try await self.rows()
+        let prepared = try kind.prepare(try JobBody([UInt8](job.body.utf8)))
+        let key: String? = if case .acting(let key, _, _) = prepared { key } else { nil }
+        let results = try await self.place.database.pipeline([
+            Self.selectionOfRows, Self.note(job, "running", key),
+        ])
+        let rows = try Self.rows(of: results[0])
         let before = self.place.peer.model.withLock { model in
             model.clearDeeds()
             if case .afterChanges(let count) = crash { model.changesLeft = count }
@@ -96,9 +101,6 @@ extension World {
             deadline: .now + .seconds(60),
             logger: self.logger
         )
-        let prepared = try kind.prepare(try JobBody([UInt8](job.body.utf8)))
-        let key: String? = if case .acting(let key, _, _) = prepared { key } else { nil }
-        try await self.note(job, "running", key)
         let outcome = await self.outcome(prepared, job, context)
         job.tries += 1
         let (deeds, hasDied) = self.place.peer.model.withLock { ($0.deeds, $0.hasDied) }
@@ -117,17 +119,18 @@ extension World {
     }
 
     private enum Ended {
-        case fate(Outcome)
-        case surprise(String)
+        case success(Success)
+        case conclusion(Conclusion)
+        case unexpected(any Error)
 
         var word: String {
             switch self {
-            case .fate(.success(let success)): "success \(World.summary(of: success.data))"
-            case .fate(.retry(let reason, _)): "retry \(reason)"
-            case .fate(.snooze(_, let reason)): "snooze \(reason)"
-            case .fate(.leftToOthers(let reason)): "left to others \(reason)"
-            case .fate(.rejected(let reason, _)): "rejected \(reason)"
-            case .surprise(let text): "surprise \(text.prefix(120))"
+            case .success(let success): "success \(World.summary(of: success.data))"
+            case .conclusion(.retry(let reason, _)): "retry \(reason)"
+            case .conclusion(.snooze(_, let reason)): "snooze \(reason)"
+            case .conclusion(.leftToOthers(let reason)): "left to others \(reason)"
+            case .conclusion(.rejected(let reason, _)): "rejected \(reason)"
+            case .unexpected(let error): "unexpected \("\(error)".prefix(120))"
             }
         }
     }
@@ -135,18 +138,20 @@ extension World {
     private func outcome(_ prepared: PreparedJob, _ job: OpenJob, _ context: JobContext) async -> Ended {
         do {
             switch prepared {
-            case .acting(_, _, let act): return .fate(try await act(job.id, context))
+            case .acting(_, _, let act): return .success(try await act(job.id, context))
             case .writing(let record, let resolve):
                 let success = record(job.id, context)
                 do {
                     try await self.write(success.writes)
-                    return .fate(.success(Success(subject: success.subject, data: success.data)))
+                    return .success(Success(subject: success.subject, data: success.data))
                 } catch let error as PostgresError {
-                    return .fate(try await resolve(error, job.id, context, self.place.database))
+                    return .success(try await resolve(error, job.id, context, self.place.database))
                 }
             }
+        } catch let conclusion as Conclusion {
+            return .conclusion(conclusion)
         } catch {
-            return .surprise("\(error)")
+            return .unexpected(error)
         }
     }
 
@@ -174,24 +179,24 @@ extension World {
         job.isUnsettled = isLost
         guard !isLost else { return try await self.wait(job, .seconds(30), key) }
         switch outcome {
-        case .surprise, .fate(.leftToOthers): try await self.wait(job, .seconds(30), key)
-        case .fate(.retry(_, let after)): try await self.wait(job, max(after, .seconds(30)), key)
-        case .fate(.snooze(let pause, _)):
+        case .unexpected, .conclusion(.leftToOthers): try await self.wait(job, .seconds(30), key)
+        case .conclusion(.retry(_, let after)): try await self.wait(job, max(after, .seconds(30)), key)
+        case .conclusion(.snooze(let pause, _)):
             job.waited = job.waited ?? .zero
             try await self.wait(job, max(pause, .seconds(30)), key)
-        case .fate(.rejected(let reason, let writes)):
+        case .conclusion(.rejected(let reason, let writes)):
             if let disk = job.disk { self.refusals[disk, default: []].insert("\(job.kind) \(reason.code)") }
             do { try await self.write(writes) } catch is Conflict {
                 return try await self.wait(job, .seconds(30), key)
             }
-            try await self.note(job, "dead", key)
-        case .fate(.success(let success)):
+            try await self.run(Self.note(job, "dead", key))
+        case .success(let success):
             do {
                 try await self.write(success.writes)
             } catch is Conflict {
                 return try await self.wait(job, .seconds(30), key)
             }
-            try await self.note(job, "succeeded", key)
+            try await self.run(Self.note(job, "succeeded", key))
             try await self.checkSuccess(of: job, success, rows, before)
             try await self.takeUp()
         }
@@ -201,9 +206,9 @@ extension World {
     private static let mostTries = 12
 
     private func wait(_ job: OpenJob, _ pause: Duration, _ key: String?) async throws {
-        try await self.note(job, "waiting", key)
         if job.tries < Self.mostTries { self.open.append(job) }
-        try await self.advance(minutes: Double(pause.components.seconds) / 60)
+        let minutes = Double(pause.components.seconds) / 60
+        try await self.advance(minutes: minutes, after: [Self.note(job, "waiting", key)])
     }
 
     /// Jobs that others have enqueued.
@@ -235,14 +240,12 @@ extension World {
     }
 
     /// What the ledger says of the job.
-    private func note(_ job: OpenJob, _ state: String, _ key: String?) async throws {
-        try await self.run(
-            """
-            INSERT INTO job_ledger (job_id, kind, state, exclusive_key, finished_at)
-            VALUES (\(job.id)::uuid, \(job.kind), \(state), \(key), CASE WHEN \(state == "dead") THEN now() END)
-            ON CONFLICT (job_id) DO UPDATE SET state = excluded.state, finished_at = excluded.finished_at
-            """
-        )
+    private static func note(_ job: OpenJob, _ state: String, _ key: String?) -> SQL {
+        """
+        INSERT INTO job_ledger (job_id, kind, state, exclusive_key, finished_at)
+        VALUES (\(job.id)::uuid, \(job.kind), \(state), \(key), CASE WHEN \(state == "dead") THEN now() END)
+        ON CONFLICT (job_id) DO UPDATE SET state = excluded.state, finished_at = excluded.finished_at
+        """
     }
 
     /// What is neither nought nor false, in order.

@@ -70,13 +70,11 @@ final class World {
         self.place.complaints.clear()
         self.place.peer.model.withLock { $0 = AWSModel() }
         // Cheaper than TRUNCATE, which makes new files.
-        _ = try await self.place.database.transaction { transaction in
-            try await transaction.pipeline([
-                "DELETE FROM disks", "DELETE FROM reservations", "DELETE FROM job_attempts",
-                "DELETE FROM job_ledger",
-                "DELETE FROM outbox", "DELETE FROM snapshot_deletions",
-            ])
-        }
+        _ = try await self.place.database.pipeline([
+            "DELETE FROM disks", "DELETE FROM reservations", "DELETE FROM job_attempts",
+            "DELETE FROM job_ledger",
+            "DELETE FROM outbox", "DELETE FROM snapshot_deletions",
+        ])
         self.addOthers()
         for step in steps {
             self.note("\(step)")
@@ -129,19 +127,22 @@ final class World {
     func row(_ disk: DiskName) async throws -> Row? { try await self.rows()[disk] }
 
     func rows() async throws -> [DiskName: Row] {
-        let rows = try await self.run(
-            """
-            SELECT d.user_id, d.disk_name, d.ebs_volume_id, coalesce(d.in_use, false) AS in_use,
-                coalesce(d.is_deleted, false) AS is_deleted, d.reservation_id,
-                coalesce(d.snapshot_count, 0) AS snapshot_count, d.last_snapshot_at, d.operation_error,
-                coalesce(d.is_deleted AND d.delete_date <= (now() AT TIME ZONE 'UTC')::date
-                    AND d.marked_deleted_at <= now() - interval '7 days', false) AS is_due,
-                coalesce(r.status IN ('cancelled', 'failed', 'expired'), false) AS has_ended
-            FROM disks d LEFT JOIN reservations r USING (reservation_id)
-            """
-        ).rows
+        try Self.rows(of: try await self.run(Self.selectionOfRows))
+    }
+
+    static let selectionOfRows: SQL = """
+        SELECT d.user_id, d.disk_name, d.ebs_volume_id, coalesce(d.in_use, false) AS in_use,
+            coalesce(d.is_deleted, false) AS is_deleted, d.reservation_id,
+            coalesce(d.snapshot_count, 0) AS snapshot_count, d.last_snapshot_at, d.operation_error,
+            coalesce(d.is_deleted AND d.delete_date <= (now() AT TIME ZONE 'UTC')::date
+                AND d.marked_deleted_at <= now() - interval '7 days', false) AS is_due,
+            coalesce(r.status IN ('cancelled', 'failed', 'expired'), false) AS has_ended
+        FROM disks d LEFT JOIN reservations r USING (reservation_id)
+        """
+
+    static func rows(of result: PostgresResult) throws -> [DiskName: Row] {
         var found: [DiskName: Row] = [:]
-        for row in rows {
+        for row in result.rows {
             let disk = DiskName(try row.read("user_id"), try row.read("disk_name"))
             found[disk] = Row(
                 volume: try row.readOptional("ebs_volume_id"),
@@ -158,8 +159,8 @@ final class World {
         return found
     }
 
-    /// Moves all times into the past.
-    func advance(minutes: Double = 0, days: Int = 0) async throws {
+    /// Moves all times into the past, after other statements.
+    func advance(minutes: Double = 0, days: Int = 0, after statements: [SQL] = []) async throws {
         let seconds = minutes * 60 + Double(days) * 86_400
         self.place.peer.model.withLock { $0.advance(seconds, days: days) }
         for position in self.open.indices {
@@ -167,8 +168,8 @@ final class World {
                 self.open[position].waited = waited + .seconds(seconds)
             }
         }
-        _ = try await self.place.database.transaction { transaction in
-            try await transaction.pipeline([
+        _ = try await self.place.database.pipeline(
+            statements + [
                 """
                 UPDATE disks SET last_used = last_used - make_interval(secs => \(seconds)),
                     last_snapshot_at = last_snapshot_at - make_interval(secs => \(seconds)),
@@ -193,7 +194,7 @@ final class World {
                 """
                 UPDATE snapshot_deletions SET claimed_at = claimed_at - make_interval(secs => \(seconds))
                 """,
-            ])
-        }
+            ]
+        )
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Postgres
 import Synchronization
 
 /// Many worlds, some at a time.
@@ -30,6 +31,10 @@ package struct Worlds: Sendable {
     }
 
     private static let places = 3
+    /// Each world leaves its rows behind as dead ones.
+    private static let vacuum: SQL =
+        "VACUUM disks, reservations, job_attempts, job_ledger, outbox, snapshot_deletions"
+    private static let worldsBetweenVacuums: UInt64 = 50
     /// More than so many broken worlds tell nothing new.
     private static let mostBroken = 20
 
@@ -70,6 +75,7 @@ package struct Worlds: Sendable {
             let history = History(seed: self.seed &+ number)
             let known = Set(progress.value.withLock { $0.broken.map(\.sort) })
             let failure = try await history.failure(in: place, known: known)
+            if number % Self.worldsBetweenVacuums == 0 { _ = try await place.database.run(Self.vacuum) }
             progress.value.withLock { progress in
                 progress.worlds += 1
                 progress.steps += history.steps.count

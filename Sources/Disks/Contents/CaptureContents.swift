@@ -89,14 +89,14 @@ struct CaptureContents: JobHandler {
     /// What is left of the time for storing the listing.
     private static let timeToStore: Duration = .seconds(10)
 
-    func act(on job: Job<Payload>) async throws -> Outcome {
+    func act(on job: Job<Payload>) async throws -> Success {
         let payload = job.payload
         guard let kubernetes, let bucket else {
             let message = "listings are not set up here: set DISK_CONTENTS_BUCKET and the way to the cluster"
-            return .rejected(Reason("not-configured", message))
+            throw Conclusion.rejected(Reason("not-configured", message))
         }
         guard !payload.user.description.utf8.contains(UInt8(ascii: "/")) else {
-            return .rejected(
+            throw Conclusion.rejected(
                 Reason("invalid-key", "a user whose id has a slash in it has no place in the bucket")
             )
         }
@@ -107,16 +107,14 @@ struct CaptureContents: JobHandler {
         )
         let object = S3Object(bucket: bucket, segments: key)
         guard let uri = ContentURI(wire: object.description) else {
-            return .rejected(Reason("invalid-key", "\(object) is longer than a tag can be"))
+            throw Conclusion.rejected(Reason("invalid-key", "\(object) is longer than a tag can be"))
         }
         // One that does not show yet is looked for again when the listing is there.
         if let snapshot = try await self.snapshot(of: job), let refusal = self.refusal(snapshot, payload) {
-            return .rejected(refusal)
+            throw Conclusion.rejected(refusal)
         }
-        switch try await self.listing(in: kubernetes, for: job) {
-        case .over(let fate): return fate
-        case .done(let listing): return try await self.store(listing, at: object, uri, job)
-        }
+        let listing = try await self.listing(in: kubernetes, for: job)
+        return try await self.store(listing, at: object, uri, job)
     }
 }
 
@@ -153,8 +151,7 @@ extension CaptureContents {
         return nil
     }
 
-    private func listing(in kubernetes: KubernetesClient, for job: Job<Payload>) async throws -> Step<Listing>
-    {
+    private func listing(in kubernetes: KubernetesClient, for job: Job<Payload>) async throws -> Listing {
         let payload = job.payload
         let deadline = job.context.deadline - Self.timeToStore
         let pod = try await kubernetes.pod(
@@ -163,32 +160,42 @@ extension CaptureContents {
             deadline: deadline
         )
         guard let pod else {
-            return .over(.rejected(Reason("unknown-pod", "there is no pod \(payload.pod) any more")))
+            throw Conclusion.rejected(Reason("unknown-pod", "there is no pod \(payload.pod) any more"))
         }
-        if let refusal = try await self.refusal(pod, payload) { return .over(.rejected(refusal)) }
+        if let refusal = try await self.refusal(pod, payload) { throw Conclusion.rejected(refusal) }
+        let result = try await self.result(of: pod, in: kubernetes, payload, deadline)
+        guard let listing = Listing(result) else {
+            let said = String(decoding: result.standardError.prefix(200), as: UTF8.self)
+            let code = result.exitCode.map { "exit code \($0)" } ?? "no exit code"
+            throw Conclusion.rejected(Reason("no-listing", "the command printed nothing (\(code)) \(said)"))
+        }
+        return listing
+    }
+
+    private func result(
+        of pod: Pod,
+        in kubernetes: KubernetesClient,
+        _ payload: Payload,
+        _ deadline: ContinuousClock.Instant,
+    ) async throws -> ExecResult {
         do throws(KubernetesError) {
-            let result = try await kubernetes.execute(
+            return try await kubernetes.execute(
                 Listing.command(for: payload.path),
                 in: pod,
                 container: Self.container,
                 deadline: deadline,
                 limit: Listing.limit
             )
-            if let listing = Listing(result) { return .done(listing) }
-            let said = String(decoding: result.standardError.prefix(200), as: UTF8.self)
-            let code = result.exitCode.map { "exit code \($0)" } ?? "no exit code"
-            return .over(.rejected(Reason("no-listing", "the command printed nothing (\(code)) \(said)")))
         } catch {
             guard error.code == .deadlineExceeded else { throw error }
-            return .over(
-                .rejected(Reason("listing-timeout", "the files could not be listed in time: \(error)"))
-            )
+            let message = "the files could not be listed in time: \(error)"
+            throw Conclusion.rejected(Reason("listing-timeout", message))
         }
     }
 
     private func store(_ listing: Listing, at object: S3Object, _ uri: ContentURI, _ job: Job<Payload>)
         async throws
-        -> Outcome
+        -> Success
     {
         let payload = job.payload
         var metadata = [
@@ -205,46 +212,38 @@ extension CaptureContents {
             metadata: metadata,
             deadline: job.context.deadline
         )
-        let writes: [Write]
-        switch try await self.name(uri, listing.usage, job) {
-        case .over(let fate): return fate
-        case .done(let found): writes = found
-        }
-        return .success(
-            Success(
-                subject: EventSubject("disk", payload.user.description, payload.disk.description),
-                data: Event(
-                    user: payload.user,
-                    disk: payload.disk,
-                    pod: payload.pod,
-                    content: uri,
-                    usage: listing.usage,
-                    bytes: listing.bytes.count,
-                    isTruncated: listing.isTruncated,
-                    exitCode: listing.exitCode
-                ),
-                writes: writes
-            )
+        let writes = try await self.name(uri, listing.usage, job)
+        return Success(
+            subject: EventSubject("disk", payload.user.description, payload.disk.description),
+            data: Event(
+                user: payload.user,
+                disk: payload.disk,
+                pod: payload.pod,
+                content: uri,
+                usage: listing.usage,
+                bytes: listing.bytes.count,
+                isTruncated: listing.isTruncated,
+                exitCode: listing.exitCode
+            ),
+            writes: writes
         )
     }
 
     /// Lets the snapshot's tags name the listing, if there is one to name it; the row follows its newest snapshot.
-    private func name(_ uri: ContentURI, _ usage: DiskUsage?, _ job: Job<Payload>) async throws -> Step<
-        [Write]
-    > {
-        guard let id = job.payload.snapshot else { return .done([]) }
+    private func name(_ uri: ContentURI, _ usage: DiskUsage?, _ job: Job<Payload>) async throws -> [Write] {
+        guard let id = job.payload.snapshot else { return [] }
         let deadline = job.context.deadline
         let disk = DiskKey(job.payload.user, job.payload.disk)
         guard let snapshot = try await self.snapshot(of: job) else {
-            return .over(.rejected(Reason("InvalidSnapshot.NotFound", "there is no snapshot \(id)")))
+            throw Conclusion.rejected(Reason("InvalidSnapshot.NotFound", "there is no snapshot \(id)"))
         }
-        if let refusal = self.refusal(snapshot, job.payload) { return .over(.rejected(refusal)) }
+        if let refusal = self.refusal(snapshot, job.payload) { throw Conclusion.rejected(refusal) }
         var tags = [DiskTag.content: uri.text]
         tags[DiskTag.usage] = usage?.text
         try await self.ec2.createTags(tags, on: [id], deadline: deadline)
-        guard let row = try await Disk.find(disk.user, disk.name, in: self.database) else { return .done([]) }
+        guard let row = try await Disk.find(disk.user, disk.name, in: self.database) else { return [] }
         let snapshots = try await DiskSnapshots(of: disk, in: self.ec2, deadline: deadline)
-        return .done([Write(snapshots.update(of: row))])
+        return [Write(snapshots.update(of: row))]
     }
 }
 

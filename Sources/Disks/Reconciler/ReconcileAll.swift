@@ -49,7 +49,7 @@ struct ReconcileAll: JobHandler {
 
     func exclusiveKey(for payload: Payload) -> ExclusiveKey? { ExclusiveKey("disk.reconcile-all") }
 
-    func act(on job: Job<Payload>) async throws -> Outcome {
+    func act(on job: Job<Payload>) async throws -> Success {
         let session = try await PostgresConnection.connect(
             self.direct,
             on: self.database.loop,
@@ -58,7 +58,7 @@ struct ReconcileAll: JobHandler {
         do {
             let statistics = try await self.reconcile(job, in: session)
             await session.close()
-            return .success(self.success(statistics, job))
+            return self.success(statistics, job)
         } catch {
             await session.close()
             throw error

@@ -1,11 +1,11 @@
 import FoundationEssentials
 import RabbitMQ
 
-/// What goes out when a job dies: the dead letter, and the event that tells of it if the job has an id.
+/// What is published when a job fails for good: the dead-letter message, and the event if the job has an id.
 ///
-/// A message whose body was passed over is rejected, and is its own dead letter.
+/// A message whose body was passed over is rejected, and is its own dead-letter message.
 struct DeadLettering {
-    let death: FinalFailure
+    let failure: FinalFailure
     private let message: Message
     private let exchange: String
     private let routingKey: String
@@ -19,15 +19,15 @@ struct DeadLettering {
     private let number: Int
     private let isRejected: Bool
 
-    /// `number` counts the deaths of the job, from 1.
+    /// `number` counts how often the job has failed for good, from 1.
     init(
-        _ death: FinalFailure,
+        _ failure: FinalFailure,
         of envelope: Envelope,
         number: Int,
         for requester: Requester? = nil,
         in topology: Topology
     ) {
-        self.death = death
+        self.failure = failure
         self.requester = requester ?? envelope.requester
         var message = envelope.message
         message.properties.userID = self.requester.brokerUser
@@ -44,9 +44,9 @@ struct DeadLettering {
         self.isRejected = false
     }
 
-    /// Of a message that never became a job; how often it died is known from its replays alone.
+    /// Of a message that never became a job; how often it was dead-lettered is known from its replays alone.
     init(_ malformed: Malformed, of delivery: Delivery, in topology: Topology) {
-        self.death = FinalFailure(.malformed, code: malformed.code, error: malformed.message)
+        self.failure = FinalFailure(.malformed, code: malformed.code, error: malformed.message)
         let keyBefore =
             delivery.exchange == topology.jobsExchange
             ? nil : delivery.message.routingKeyBeforeDeath(on: topology.jobsExchange)
@@ -71,16 +71,16 @@ struct DeadLettering {
         let now = Date()
         let event = self.event(at: now)
         guard !self.isRejected else { return event }
-        let letter = self.death.letter(
+        let deadLetter = self.failure.deadLetter(
             for: self.message,
             exchange: self.exchange,
             routingKey: self.routingKey,
             at: now
         )
-        return [OutboxMessage(to: .dead, routingKey: self.deadRoutingKey, letter)] + event
+        return [OutboxMessage(to: .dead, routingKey: self.deadRoutingKey, deadLetter)] + event
     }
 
-    /// None where there is no job to tell of.
+    /// None where there is no job.
     private func event(at time: Date) -> [OutboxMessage] {
         guard let job = self.job else { return [] }
         let event = CompletionEvent(
@@ -91,7 +91,7 @@ struct DeadLettering {
             time: time,
             requester: self.requester,
             trace: self.message.onwardTrace,
-            data: FailureData(self.death)
+            data: FailureData(self.failure)
         )
         return [event.outgoing(correlation: self.message.properties.correlationID)]
     }

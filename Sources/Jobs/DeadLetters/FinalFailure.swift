@@ -1,7 +1,7 @@
 package import FoundationEssentials
 package import RabbitMQ
 
-/// Why and how a job died.
+/// Why a job failed for good.
 package struct FinalFailure: Sendable, Equatable {
     /// The reasons that programs tell apart.
     package enum Cause: String, Sendable, CaseIterable {
@@ -18,7 +18,7 @@ package struct FinalFailure: Sendable, Equatable {
     /// What went wrong, as a sentence; cleaned, and cut to fit a frame where it travels in a header.
     package let error: String
 
-    /// The tries that the handler has made; 0 if it never ran.
+    /// The attempts that the handler has made; 0 if it never ran.
     package let attempts: Int
 
     package init(_ cause: Cause, code: String = "", error: String, attempts: Int = 0) {
@@ -30,8 +30,8 @@ package struct FinalFailure: Sendable, Equatable {
 }
 
 extension FinalFailure {
-    /// The same in the words of the ledger.
-    var told: Reason { Reason(self.code.isEmpty ? self.cause.rawValue : self.code, self.error) }
+    /// The same as the ledger has it.
+    var recorded: Reason { Reason(self.code.isEmpty ? self.cause.rawValue : self.code, self.error) }
 
     /// The same with one more thing that went wrong.
     func adding(_ trouble: String) -> FinalFailure {
@@ -40,16 +40,17 @@ extension FinalFailure {
 }
 
 extension FinalFailure {
-    /// The message as it lies in the dead queue: its body and properties as they came, with the story of its death.
+    /// The message as it lies in the dead queue: its body and properties as they came, with the story of its failure.
     ///
-    /// The broker would refuse a `user_id` that is not its client's, and would drop an expired letter, so these
+    /// The broker would refuse a `user_id` that is not its client's, and would drop an expired message, so these
     /// two properties move into headers.
-    package func letter(for message: Message, exchange: String, routingKey: String, at time: Date) -> Message
+    package func deadLetter(for message: Message, exchange: String, routingKey: String, at time: Date)
+        -> Message
     {
-        var letter = message
-        letter.properties.deliveryMode = 2
-        letter.properties.userID = nil
-        letter.properties.expiration = nil
+        var deadLetter = message
+        deadLetter.properties.deliveryMode = 2
+        deadLetter.properties.userID = nil
+        deadLetter.properties.expiration = nil
 
         var headers = message.properties.headers
         headers[DeadLetterHeader.reason] = .string(self.cause.rawValue)
@@ -65,7 +66,7 @@ extension FinalFailure {
         if let expiration = message.properties.expiration {
             headers[DeadLetterHeader.expiration] = .string(expiration)
         }
-        letter.properties.headers = headers
-        return letter
+        deadLetter.properties.headers = headers
+        return deadLetter
     }
 }

@@ -1,41 +1,41 @@
 import Postgres
 
-/// Decides what a fate, or a surprise instead of one, means for a job.
+/// Decides what the end of an attempt means for its job.
 struct AttemptPolicy: Sendable {
     let settings: WorkerSettings
 
-    /// How long the last call of a try that was cancelled may go on taking effect unseen.
+    /// How long the last call of an attempt that was cancelled may go on taking effect unseen.
     private static let settlingTime: Duration = .seconds(15)
 
     /// How long a job stays away under which PostgreSQL went away again and again.
     private static let pauseOfAbsence: Duration = .seconds(30)
 
-    /// The ending that a handler's decision leads to.
-    func ending(of fate: Outcome, _ claim: Claim) -> Ending {
-        switch fate {
-        case .success(let success): return .success(success, onConflict: nil)
+    /// What to record where an attempt has thrown `error`.
+    ///
+    /// Throws `Interrupted` where that only says that the worker ends.
+    func outcome(after error: any Error, _ claim: Claim) throws(Interrupted) -> Outcome {
+        switch try Self.conclusion(from: error) {
         case .retry(let reason, let least): return self.retry(claim, reason, after: least)
         case .snooze(let delay, let reason): return self.snooze(claim, delay, reason)
         case .leftToOthers(let reason): return .leftToOthers(reason)
         case .rejected(let reason, let writes):
-            let death = FinalFailure(
+            let failure = FinalFailure(
                 .rejected,
                 code: reason.code,
                 error: reason.message,
                 attempts: claim.attempt
             )
-            return .dead(death, triedInVain: reason, writes: writes)
+            return .dead(failure, triedInVain: reason, writes: writes)
         }
     }
 
-    /// The one table that decides which surprises are worth another attempt.
-    ///
-    /// Throws `Interrupted` where the surprise is only that the worker ends.
-    func fate(after surprise: any Error) throws(Interrupted) -> Outcome {
-        if surprise is Interrupted || Task.isCancelled { throw Interrupted() }
-        switch surprise {
+    /// The handler's own conclusion, or the one table that decides which errors are worth another attempt.
+    private static func conclusion(from error: any Error) throws(Interrupted) -> Conclusion {
+        if let conclusion = error as? Conclusion { return conclusion }
+        if error is Interrupted || Task.isCancelled { throw Interrupted() }
+        switch error {
         case is DeadlineExceeded:
-            let reason = Reason("deadline-exceeded", "the try took longer than it may")
+            let reason = Reason("deadline-exceeded", "the attempt took longer than it may")
             return .retry(reason, after: Self.settlingTime)
         case let away as DatabaseAway:
             return .snooze(Self.pauseOfAbsence, Reason("database-away", "\(away.underlying)"))
@@ -50,33 +50,34 @@ struct AttemptPolicy: Sendable {
         case let error as PostgresError:
             return .retry(Reason(error.constraint ?? error.sqlState ?? error.code.rawValue, "\(error)"))
         default:
-            return .retry(Reason("unexpected", "\(surprise)"))
+            return .retry(Reason("unexpected", "\(error)"))
         }
     }
 
-    private func retry(_ claim: Claim, _ reason: Reason, after least: Duration) -> Ending {
+    private func retry(_ claim: Claim, _ reason: Reason, after least: Duration) -> Outcome {
         var random = SystemRandomNumberGenerator()
-        guard let delay = self.settings.retries.delay(afterAttempt: claim.attempt, using: &random) else {
-            let death = FinalFailure(
+        let retries = claim.retries ?? self.settings.retries
+        guard let delay = retries.delay(afterAttempt: claim.attempt, using: &random) else {
+            let failure = FinalFailure(
                 .exhausted,
                 code: reason.code,
                 error: reason.message,
                 attempts: claim.attempt
             )
-            return .dead(death, triedInVain: reason)
+            return .dead(failure, triedInVain: reason)
         }
         return .again(after: max(delay, least), reason, usesAttempt: true)
     }
 
-    /// A death if the job has been started too often without any ending: it seems to kill its worker.
-    func poison(_ claim: Claim) -> Ending? {
+    /// A final failure if the job has been started too often without any outcome: it seems to kill its worker.
+    func poison(_ claim: Claim) -> Outcome? {
         guard claim.start > self.settings.maximumStarts else { return nil }
         let error = "\(claim.start - 1) starts ended without any outcome: the job seems to kill its worker"
         return .dead(FinalFailure(.poison, error: error, attempts: claim.attempts), triedInVain: nil)
     }
 
     /// A kind that no one here knows may be known to a newer replica, so the job waits a few times.
-    func unknownKind(_ kind: JobKind, known: [String], _ claim: Claim) -> Ending {
+    func unknownKind(_ kind: JobKind, known: [String], _ claim: Claim) -> Outcome {
         let names = known.joined(separator: ", ")
         let reason = Reason("unknown-kind", "no handler for \(kind) here; known are \(names)")
         let steps = self.settings.unknownKindSteps
@@ -98,11 +99,11 @@ struct AttemptPolicy: Sendable {
 
     static let mostVisitsInVain = 30
 
-    private func snooze(_ claim: Claim, _ delay: Duration, _ reason: Reason) -> Ending {
+    private func snooze(_ claim: Claim, _ delay: Duration, _ reason: Reason) -> Outcome {
         guard claim.waited < self.settings.maximumSnooze else {
             let error = "waited \(claim.waited) in vain: \(reason.message)"
-            let death = FinalFailure(.exhausted, code: reason.code, error: error, attempts: claim.attempts)
-            return .dead(death, triedInVain: nil)
+            let failure = FinalFailure(.exhausted, code: reason.code, error: error, attempts: claim.attempts)
+            return .dead(failure, triedInVain: nil)
         }
         return .again(after: delay, reason, usesAttempt: false)
     }

@@ -114,7 +114,7 @@ actor JobConsumer {
                 if case .arrival(let delivery, let lane, let connection) = step {
                     let next = await self.received(delivery, in: lane, over: connection)
                     if self.take(next) == .crowded {
-                        group.addTask(executorPreference: self.loop) { await self.putAside(next) }
+                        group.addTask(executorPreference: self.loop) { await self.postpone(next) }
                     }
                 }
                 while !self.isDraining, let next = self.lanes.next() {
@@ -215,12 +215,12 @@ extension JobConsumer {
     }
 
     /// Makes room for others of the lane: the job comes back later, by way of the outbox.
-    private func putAside(_ next: Received) async {
+    private func postpone(_ next: Received) async {
         guard case .success(let envelope) = next.content else { return }
         let now = ContinuousClock.now
         self.lastReturn = max(self.lastReturn + Self.paceOfReturns, now + Self.leastPause)
         let pause = now.duration(to: self.lastReturn)
-        await self.settle(next) { await self.runner.putAside(envelope, of: $0.delivery, for: pause) }
+        await self.settle(next) { await self.runner.postpone(envelope, of: $0.delivery, for: pause) }
     }
 
     private func settle(_ next: Received, _ verdict: (Received) async -> JobRunner.Verdict) async {

@@ -4,10 +4,10 @@ import Postgres
 import RabbitMQ
 import Tracing
 
-/// Takes one delivery to its end: claims the job, runs its handler, has its ending recorded.
+/// Takes one delivery to its end: claims the job, runs its handler, has the outcome recorded.
 ///
-/// The steps are those of the path of a job. What a kind does is in its handler, what an outcome means is the judge's
-/// to say, and the recorder writes it down. Everything runs on the job loop.
+/// What a kind does is in its handler, what its end means `AttemptPolicy` decides, and `Recorder` records it. Everything
+/// runs on the job loop.
 actor JobRunner {
     nonisolated let loop: EventLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor {
@@ -20,14 +20,14 @@ actor JobRunner {
     private let ledger: Ledger
     private let session: WorkerSession
     private let database: RetryingDatabase
-    private let judge: AttemptPolicy
+    private let policy: AttemptPolicy
     private let health: WorkerHealth
     private let metrics: JobMetrics
     private let traces: JobTraces
     private let recorder: Recorder
     private let logger: Logger
 
-    /// How long a claim outlasts the deadline of a try.
+    /// How long a claim outlasts the deadline of an attempt.
     private static let marginOfClaims: Duration = .seconds(10)
 
     init(
@@ -50,7 +50,7 @@ actor JobRunner {
         self.ledger = ledger
         self.session = session
         self.database = database
-        self.judge = AttemptPolicy(settings: settings)
+        self.policy = AttemptPolicy(settings: settings)
         self.health = health
         self.metrics = metrics
         self.traces = JobTraces(tracer: tracer)
@@ -59,7 +59,7 @@ actor JobRunner {
             ledger: ledger,
             database: database,
             relay: relay,
-            judge: self.judge,
+            policy: self.policy,
             metrics: metrics,
             logger: logger
         )
@@ -80,16 +80,16 @@ actor JobRunner {
                 let envelope = try content.get()
                 return try await self.traces.following(envelope) { try await self.run(envelope) }
             } catch let malformed as Malformed {
-                // PostgreSQL cannot take what holds a NUL: the broker alone must bury it.
+                // PostgreSQL cannot take what holds a NUL: the broker alone must dead-letter it.
                 guard !delivery.holdsNUL else { return .reject }
-                try await self.recorder.bury(DeadLettering(malformed, of: delivery, in: self.topology))
+                try await self.recorder.deadLetter(DeadLettering(malformed, of: delivery, in: self.topology))
                 return delivery.isPassedOver ? .reject : .acknowledge
             }
         }
     }
 
     /// Lets a job that need not be worked on now come back after about `pause`.
-    func putAside(_ envelope: Envelope, of delivery: Delivery, for pause: Duration) async -> Verdict {
+    func postpone(_ envelope: Envelope, of delivery: Delivery, for pause: Duration) async -> Verdict {
         await self.verdict(on: delivery) {
             if envelope.waitsSince != nil,
                 case .acting(let key, _, _)? = try? self.kinds[envelope.kind]?.prepare(envelope.body)
@@ -107,12 +107,12 @@ actor JobRunner {
         } catch is Interrupted {
             return .giveBack
         } catch {
-            return await self.putOff(delivery, because: error)
+            return await self.requeue(delivery, because: error)
         }
     }
 
     /// Nothing could be recorded although PostgreSQL is there: a fault of ours, and the queue counts how often.
-    private func putOff(_ delivery: Delivery, because error: any Error) async -> Verdict {
+    private func requeue(_ delivery: Delivery, because error: any Error) async -> Verdict {
         self.logger.error("delivery failed, requeued", metadata: ["error": "\(error)"])
         try? await self.loop.sleep(for: .seconds(5))
         return .giveBack
@@ -125,7 +125,7 @@ extension JobRunner {
         defer { self.metrics[envelope.kind].ends() }
         guard let kind = self.kinds[envelope.kind] else {
             return try await self.claimAndRecord(envelope) { claim in
-                self.judge.unknownKind(envelope.kind, known: self.kinds.names, claim)
+                self.policy.unknownKind(envelope.kind, known: self.kinds.names, claim)
             }
         }
         do {
@@ -150,21 +150,21 @@ extension JobRunner {
                 envelope,
                 exclusiveKey: key,
                 deadline: deadline,
+                retries: kind.retries,
                 onDeath: onDeath
             ) { claim in
-                try await self.judged(claim, renewing: deadline + Self.marginOfClaims) { claim in
+                try await self.outcome(of: claim, renewing: deadline + Self.marginOfClaims) { claim in
                     let limit = try self.timeLeft(of: claim, atMost: deadline)
                     let context = self.context(of: envelope, claim, limit)
                     let number = self.health.beginTry(until: context.deadline)
                     defer { self.health.endTry(number) }
-                    let fate = try await self.session.whileTrusted {
+                    defer { KillPoint.acted.reach() }
+                    return try await self.session.whileTrusted {
                         try await withDeadline(of: limit, on: self.loop) {
                             InjectedFault.strike(claim.job)
                             return try await act(claim.job, context)
                         }
                     }
-                    KillPoint.acted.reach()
-                    return fate
                 }
             }
         case .writing(let record, let resolve):
@@ -179,7 +179,7 @@ extension JobRunner {
             return try await self.claimAndRecord(envelope) { claim in
                 let context = self.context(of: envelope, claim, self.settings.deadline)
                 return .success(record(claim.job, context)) { conflict in
-                    try await self.judged(claim) { claim in
+                    try await self.outcome(of: claim) { claim in
                         try await resolve(conflict, claim.job, context, self.database.pool)
                     }
                 }
@@ -187,16 +187,17 @@ extension JobRunner {
         }
     }
 
-    /// Claims the job, lets `decide` find its ending, and records that; again from the start if the claim was lost.
+    /// Claims the job, lets `decide` find the outcome, and records it; again from the start if the claim was lost.
     private func claimAndRecord(
         _ envelope: Envelope,
         exclusiveKey: String? = nil,
         deadline: Duration = .seconds(30),
+        retries: RetrySchedule? = nil,
         onDeath: @escaping @Sendable (Reason) -> [Write] = { _ in [] },
-        _ decide: (Claim) async throws -> Ending,
+        _ decide: (Claim) async throws -> Outcome,
     ) async throws -> Verdict {
         while true {
-            let outcome = try await self.database.persist {
+            let answer = try await self.database.persist {
                 try await self.session.waitUntilHeld()
                 return try await self.ledger.claim(
                     envelope,
@@ -204,7 +205,7 @@ extension JobRunner {
                     exclusiveKey: exclusiveKey
                 )
             }
-            switch outcome {
+            switch answer {
             case .finished(let state):
                 try await self.passOn(exclusiveKey, by: envelope)
                 self.drop(envelope, since: state)
@@ -219,6 +220,7 @@ extension JobRunner {
                 try await self.recorder.park(envelope, until: key, limit: self.settings.longestPark)
                 return .acknowledge
             case .claimed(var claim):
+                claim.retries = retries
                 claim.onDeath = onDeath
                 KillPoint.claimed.reach()
                 if claim.isFirst { self.metrics.started(envelope) }
@@ -233,7 +235,7 @@ extension JobRunner {
         try await self.database.persist { try await self.ledger.passOn(key) }
     }
 
-    /// Tells of a message whose job needs nothing any more, or has another that says the same.
+    /// Reports a message whose job needs nothing any more, or has another that says the same.
     nonisolated func drop(_ envelope: Envelope, since state: String = "running") {
         let isCancelled = state == "cancelled"
         let metadata = envelope.metadata.merging(["job.state": "\(state)"]) { $1 }
@@ -253,22 +255,22 @@ extension JobRunner {
     private func decideAndRecord(
         _ claim: Claim,
         _ envelope: Envelope,
-        _ decide: (Claim) async throws -> Ending,
+        _ decide: (Claim) async throws -> Outcome,
     ) async throws -> Bool {
         do {
             let start = ContinuousClock.now
             if claim.isSuspect { self.metrics[envelope.kind].isolated() }
-            let ending: Ending
-            if let poison = self.judge.poison(claim) {
-                ending = poison
+            let outcome: Outcome
+            if let poison = self.policy.poison(claim) {
+                outcome = poison
             } else {
-                ending = try await decide(claim)
+                outcome = try await decide(claim)
             }
-            try await self.recorder.record(ending, claim, envelope, since: start)
+            try await self.recorder.record(outcome, claim, envelope, since: start)
             return true
         } catch let error as PostgresError where error.isClaimLost {
             self.logger.warning("the claim was lost to another worker", metadata: envelope.metadata)
-            self.tellInterruption(of: envelope)
+            self.reportInterruption(of: envelope)
             return false
         } catch is SessionLapsed {
             // Nobody else has it yet, so that this worker goes on with it once it is seen again.
@@ -276,32 +278,31 @@ extension JobRunner {
                 "an attempt was interrupted: this worker was not seen",
                 metadata: envelope.metadata
             )
-            self.tellInterruption(of: envelope)
+            self.reportInterruption(of: envelope)
             return false
         } catch is Interrupted {
             await self.database.release(claim, in: self.ledger)
-            self.tellInterruption(of: envelope)
+            self.reportInterruption(of: envelope)
             throw Interrupted()
         }
     }
 
-    private func tellInterruption(of envelope: Envelope) {
+    private func reportInterruption(of envelope: Envelope) {
         self.metrics[envelope.kind].interrupted()
         JobTraces.ended(as: "interrupted")
     }
 
-    /// The ending that a try leads to, with a surprise judged too; repeated in place, a few times, where PostgreSQL was
-    /// away.
+    /// The outcome of an attempt; repeated in place, a few times, where PostgreSQL was away.
     ///
     /// - Parameter duration: How long the claim is held anew for each repetition.
-    private func judged(
-        _ claim: Claim,
+    private func outcome(
+        of claim: Claim,
         renewing duration: Duration? = nil,
-        _ attempt: (Claim) async throws -> Outcome,
-    ) async throws -> Ending {
+        _ attempt: (Claim) async throws -> Success,
+    ) async throws -> Outcome {
         var held: Claim? = claim
         do {
-            let fate = try await self.database.attempt {
+            let success = try await self.database.attempt {
                 if held == nil, let duration {
                     held = try await self.database.persist {
                         try await self.session.waitUntilHeld()
@@ -311,17 +312,17 @@ extension JobRunner {
                 defer { held = nil }
                 return try await attempt(held ?? claim)
             }
-            return self.judge.ending(of: fate, claim)
+            return .success(success, onConflict: nil)
         } catch let lapse as SessionLapsed {
             throw lapse
         } catch let error as PostgresError where error.isClaimLost {
             throw error
         } catch {
-            return self.judge.ending(of: try self.judge.fate(after: error), claim)
+            return try self.policy.outcome(after: error, claim)
         }
     }
 
-    /// How long a try may take: no longer than the claim surely lasts, however long it took to get it.
+    /// How long an attempt may take: no longer than the claim surely lasts, however long it took to get it.
     private func timeLeft(of claim: Claim, atMost deadline: Duration) throws(SessionLapsed) -> Duration {
         let left = ContinuousClock.now.duration(to: claim.expiry) - Self.marginOfClaims / 2
         guard left > .zero else { throw SessionLapsed() }

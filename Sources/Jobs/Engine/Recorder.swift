@@ -1,13 +1,13 @@
 import Logging
 import Postgres
 
-/// Writes down how a start of a job ended: ledger, rows, outgoing messages, all in one transaction.
+/// Records the outcome of an attempt: ledger, rows and outgoing messages, all in one transaction.
 struct Recorder: Sendable {
     let topology: Topology
     let ledger: Ledger
     let database: RetryingDatabase
     let relay: OutboxRelay
-    let judge: AttemptPolicy
+    let policy: AttemptPolicy
     let metrics: JobMetrics
     let logger: Logger
 
@@ -22,38 +22,47 @@ struct Recorder: Sendable {
         } catch is PostgresError {
             return false
         }
-        self.tell(envelope, for: envelope.requester, "succeeded", attempt: 1, since: start)
+        self.report(.succeeded, of: envelope, for: envelope.requester, attempt: 1, since: start)
         return true
     }
 
-    /// Records `ending`; what the database refuses of a success is judged in its turn.
+    /// Records `outcome`; a success that the database refuses has another one.
     ///
     /// Throws `Interrupted`, and the `PostgresError` of a claim that was lost.
-    func record(_ ending: Ending, _ claim: Claim, _ envelope: Envelope, since start: ContinuousClock.Instant)
+    func record(
+        _ outcome: Outcome,
+        _ claim: Claim,
+        _ envelope: Envelope,
+        since start: ContinuousClock.Instant
+    )
         async throws
     {
-        switch ending {
+        switch outcome {
         case .success(let success, let onConflict):
             do {
                 try await self.succeed(success, claim, envelope, since: start)
             } catch let error as PostgresError where error.isClaimLost {
                 throw error
             } catch {
-                let next = try await self.ending(after: error, claim, onConflict)
+                let next = try await self.outcome(after: error, claim, onConflict)
                 try await self.record(next, claim, envelope, since: start)
             }
         case .again(let delay, let reason, let usesAttempt):
-            let attempt = usesAttempt ? Attempt(fate: "retry", reason: reason, start: start) : nil
-            try await self.putOff(claim, envelope, for: delay, reason, attempt, since: start)
+            let attempt = usesAttempt ? Attempt(outcome: .retry, reason: reason, start: start) : nil
+            try await self.reschedule(claim, envelope, for: delay, reason, attempt, since: start)
         case .leftToOthers(let reason):
             let visits = envelope.visitsInVain + 1
-            guard let pause = self.judge.pause(afterVisitsInVain: visits) else {
+            guard let pause = self.policy.pause(afterVisitsInVain: visits) else {
                 let error = "no replica that it met could do it: \(reason.message)"
-                let death = FinalFailure(.rejected, code: reason.code, error: error, attempts: claim.attempts)
-                let ending = Ending.dead(death, triedInVain: nil)
-                return try await self.record(ending, claim, envelope, since: start)
+                let failure = FinalFailure(
+                    .rejected,
+                    code: reason.code,
+                    error: error,
+                    attempts: claim.attempts
+                )
+                return try await self.record(.dead(failure, triedInVain: nil), claim, envelope, since: start)
             }
-            try await self.putOff(
+            try await self.reschedule(
                 claim,
                 envelope,
                 for: pause,
@@ -62,20 +71,20 @@ struct Recorder: Sendable {
                 visitsInVain: visits,
                 since: start
             )
-        case .dead(let death, let reason, let writes):
-            let attempt = reason.map { Attempt(fate: "dead", reason: $0, start: start) }
+        case .dead(let failure, let reason, let writes):
+            let attempt = reason.map { Attempt(outcome: .dead, reason: $0, start: start) }
             do {
-                try await self.bury(
-                    death,
-                    writes + claim.onDeath(death.told),
+                try await self.deadLetter(
+                    failure,
+                    writes + claim.onDeath(failure.recorded),
                     claim,
                     envelope,
                     attempt,
                     since: start
                 )
             } catch let error where self.isRefusal(error) {
-                let bare = death.adding("what was to be written with its death was refused: \(error)")
-                try await self.bury(bare, [], claim, envelope, attempt, since: start)
+                let bare = failure.adding("what was to be written with it was refused: \(error)")
+                try await self.deadLetter(bare, [], claim, envelope, attempt, since: start)
             }
         }
     }
@@ -99,13 +108,13 @@ struct Recorder: Sendable {
         self.relay.wake()
     }
 
-    /// Buries a message that can never become a job, as it came.
-    func bury(_ letter: DeadLettering) async throws {
-        try await self.commit([], sending: letter.messages())
-        self.metrics.buried(letter.death.cause)
+    /// Dead-letters a message that can never become a job, as it came.
+    func deadLetter(_ message: DeadLettering) async throws {
+        try await self.commit([], sending: message.messages())
+        self.metrics.deadLettered(message.failure.cause)
         self.logger.error(
             "message dead-lettered",
-            metadata: ["error.code": "\(letter.death.code)", "error": "\(letter.death.error)"]
+            metadata: ["error.code": "\(message.failure.code)", "error": "\(message.failure.error)"]
         )
     }
 }
@@ -123,21 +132,21 @@ extension Recorder {
         self.relay.send(dispatches)
     }
 
-    /// Whether it is what a kind writes that keeps a death from being recorded.
+    /// Whether it is what a kind writes that keeps a final failure from being recorded.
     private func isRefusal(_ error: any Error) -> Bool {
         (error as? PostgresError).map { !$0.isClaimLost } ?? (error is WriteConflict)
     }
 
-    /// What the database did not take leads to another ending.
-    private func ending(
+    /// What follows from an error of the database instead of a success.
+    private func outcome(
         after error: any Error,
         _ claim: Claim,
-        _ onConflict: ((PostgresError) async throws -> Ending)?,
-    ) async throws -> Ending {
+        _ onConflict: ((PostgresError) async throws -> Outcome)?,
+    ) async throws -> Outcome {
         if let conflict = error as? PostgresError, conflict.code == .constraintViolation, let onConflict {
             return try await onConflict(conflict)
         }
-        return self.judge.ending(of: try self.judge.fate(after: error), claim)
+        return try self.policy.outcome(after: error, claim)
     }
 
     private func succeed(
@@ -149,10 +158,10 @@ extension Recorder {
         let settlement = self.ledger.settle(claim, as: "succeeded", usesAttempt: true)
         let event = envelope.completion(success, for: claim.requester)
         try await self.commit([Write(own: settlement)] + success.writes, sending: [event])
-        self.tell(envelope, for: claim.requester, "succeeded", attempt: claim.attempt, since: start)
+        self.report(.succeeded, of: envelope, for: claim.requester, attempt: claim.attempt, since: start)
     }
 
-    private func putOff(
+    private func reschedule(
         _ claim: Claim,
         _ envelope: Envelope,
         for delay: Duration,
@@ -176,78 +185,89 @@ extension Recorder {
         )
         self.relay.wake()
         KillPoint.committed.reach()
-        let (fate, level) = attempt == nil ? ("snooze", Logger.Level.info) : ("retry", .warning)
-        self.tell(
-            envelope,
+        self.report(
+            attempt == nil ? .snooze : .retry,
+            of: envelope,
             for: claim.requester,
-            fate,
             attempt: claim.attempt,
             reason,
-            level: level,
             since: start
         )
     }
 
-    private func bury(
-        _ death: FinalFailure,
+    private func deadLetter(
+        _ failure: FinalFailure,
         _ writes: [Write],
         _ claim: Claim,
         _ envelope: Envelope,
         _ attempt: Attempt?,
         since start: ContinuousClock.Instant,
     ) async throws {
-        let told = death.told
-        let settlement = self.ledger.settle(claim, as: "dead", usesAttempt: attempt != nil, because: told)
-        let obituary = DeadLettering(
-            death,
+        let reason = failure.recorded
+        let settlement = self.ledger.settle(claim, as: "dead", usesAttempt: attempt != nil, because: reason)
+        let deadLettering = DeadLettering(
+            failure,
             of: envelope,
             number: claim.deaths + 1,
             for: claim.requester,
             in: self.topology
         )
         let records = ([settlement] + self.ledger.record(attempt, of: claim)).map { Write(own: $0) }
-        try await self.commit(records + writes, sending: obituary.messages())
-        self.metrics.died(envelope, of: death.cause)
-        self.tell(
-            envelope,
+        try await self.commit(records + writes, sending: deadLettering.messages())
+        self.metrics.failed(envelope, because: failure.cause)
+        self.report(
+            .dead,
+            of: envelope,
             for: claim.requester,
-            "dead",
             attempt: claim.attempt,
-            told,
-            level: .error,
+            reason,
             since: start
         )
     }
 
-    /// Says that the start has a fate, once the ledger has it.
-    private func tell(
-        _ envelope: Envelope,
+    /// Counts and logs an outcome, once the ledger has it.
+    private func report(
+        _ outcome: RecordedOutcome,
+        of envelope: Envelope,
         for requester: Requester,
-        _ fate: String,
         attempt: Int,
         _ reason: Reason? = nil,
-        level: Logger.Level = .info,
         since start: ContinuousClock.Instant,
     ) {
-        self.metrics.ended(envelope, as: fate, since: start)
-        JobTraces.ended(as: fate, attempt: attempt, because: fate == "snooze" ? nil : reason)
+        self.metrics.ended(envelope, as: outcome, since: start)
+        JobTraces.ended(
+            as: outcome.rawValue,
+            attempt: attempt,
+            because: outcome == .snooze ? nil : reason
+        )
         var metadata = envelope.metadata
-        metadata["job.fate"] = "\(fate)"
+        metadata["job.fate"] = "\(outcome.rawValue)"
         metadata["job.attempt"] = "\(attempt)"
         metadata["job.requested_by"] = requester.requestedBy.map { "\($0)" }
         metadata["job.broker_user"] = requester.brokerUser.map { "\($0)" }
         metadata["error.code"] = reason.map { "\($0.code)" }
         metadata["error"] = reason.map { "\($0.message)" }
-        self.logger.log(level: level, Self.message(of: fate), metadata: metadata)
+        self.logger.log(level: outcome.level, outcome.logMessage, metadata: metadata)
+    }
+}
+
+extension RecordedOutcome {
+    fileprivate var level: Logger.Level {
+        switch self {
+        case .succeeded, .snooze, .cancelled, .interrupted: .info
+        case .retry: .warning
+        case .dead: .error
+        }
     }
 
-    private static func message(of fate: String) -> Logger.Message {
-        switch fate {
-        case "succeeded": "job succeeded"
-        case "retry": "job will be retried"
-        case "snooze": "job postponed"
-        case "dead": "job dead-lettered"
-        default: "job attempt finished"
+    fileprivate var logMessage: Logger.Message {
+        switch self {
+        case .succeeded: "job succeeded"
+        case .retry: "job will be retried"
+        case .snooze: "job postponed"
+        case .dead: "job dead-lettered"
+        case .cancelled: "job cancelled"
+        case .interrupted: "job interrupted"
         }
     }
 }

@@ -9,7 +9,7 @@ import Postgres
 /// pauses while the server is away or a lock is in the way, and when the gate lets it through while the server refuses
 /// it. It ends early only with the worker, which is `Interrupted`. What a kind asks for is another matter: a statement
 /// that takes too long on a server that answers others, that is refused, or that collides again and again, is thrown,
-/// for the judge.
+/// for `AttemptPolicy`.
 struct RetryingDatabase: Sendable {
     let pool: PostgresPool
     let gate: RefusalGate

@@ -62,7 +62,12 @@ package actor Worker {
     ) {
         var settings = settings
         if settings.families.isEmpty { settings.families = topology.families.map(\.queue) }
-        let identity = WorkerIdentity(settings)
+        let identity = WorkerIdentity(
+            name: settings.name,
+            version: settings.version,
+            queues: settings.families,
+            slots: settings.concurrency
+        )
         // No step of the relay may last as long as one that counts as standing still.
         let relayConfiguration = database.with {
             $0.connections = 1...3

@@ -15,12 +15,12 @@ package struct Job<Payload: Sendable>: Sendable {
     }
 }
 
-/// What surrounds one try of a job.
+/// What surrounds one attempt of a job.
 package struct JobContext: Sendable {
-    /// Which try this is, counted from 1; snoozes and interruptions are none.
+    /// Which attempt this is, counted from 1; snoozes and interruptions are none.
     package let attempt: Int
 
-    /// Whether an earlier start was left without a fate: its last call may still be under way.
+    /// Whether an earlier run ended without an outcome: its last call may still be under way.
     package let followsUnsettledStart: Bool
 
     /// How long the job has been snoozing, since the first time in a row.

@@ -12,7 +12,8 @@ package struct KindTable: Sendable {
 
     package mutating func register<Handler: JobHandler>(_ handler: Handler) {
         self.add(
-            RegisteredKind(kind: Handler.kind, deadline: handler.deadline) { (body) throws(PayloadFaults) in
+            RegisteredKind(kind: Handler.kind, deadline: handler.deadline, retries: handler.retries) {
+                (body) throws(PayloadFaults) in
                 let payload = try Handler.Payload.shape.decode(body)
                 return .acting(
                     exclusiveKey: handler.exclusiveKey(for: payload)?.description,
@@ -29,7 +30,7 @@ package struct KindTable: Sendable {
 
     package mutating func register<Handler: RowJobHandler>(_ handler: Handler) {
         self.add(
-            RegisteredKind(kind: Handler.kind, deadline: nil) { (body) throws(PayloadFaults) in
+            RegisteredKind(kind: Handler.kind, deadline: nil, retries: nil) { (body) throws(PayloadFaults) in
                 let payload = try Handler.Payload.shape.decode(body)
                 return .writing(
                     record: { id, context in
@@ -59,6 +60,7 @@ package struct KindTable: Sendable {
 package struct RegisteredKind: Sendable {
     package let kind: JobKind
     package let deadline: Duration?
+    package let retries: RetrySchedule?
 
     /// Decodes and checks a payload.
     package let prepare: @Sendable (JobBody) throws(PayloadFaults) -> PreparedJob
@@ -66,10 +68,12 @@ package struct RegisteredKind: Sendable {
     init(
         kind: JobKind,
         deadline: Duration?,
+        retries: RetrySchedule?,
         prepare: @escaping @Sendable (JobBody) throws(PayloadFaults) -> PreparedJob
     ) {
         self.kind = kind
         self.deadline = deadline
+        self.retries = retries
         self.prepare = prepare
     }
 }
@@ -79,10 +83,10 @@ package enum PreparedJob: Sendable {
     case acting(
         exclusiveKey: String?,
         onDeath: @Sendable (Reason) -> [Write],
-        act: @Sendable (JobID, JobContext) async throws -> Outcome
+        act: @Sendable (JobID, JobContext) async throws -> Success
     )
     case writing(
         record: @Sendable (JobID, JobContext) -> Success,
-        resolve: @Sendable (PostgresError, JobID, JobContext, PostgresPool) async throws -> Outcome
+        resolve: @Sendable (PostgresError, JobID, JobContext, PostgresPool) async throws -> Success
     )
 }

@@ -1,7 +1,7 @@
-/// One try that did not succeed.
+/// One attempt that did not succeed.
 struct Attempt: Sendable {
     /// `retry` or `dead`.
-    let fate: String
+    let outcome: RecordedOutcome
     let reason: Reason
     let start: ContinuousClock.Instant
 }

@@ -23,7 +23,10 @@ package struct Claim: Sendable {
     /// Who asked for it.
     var requester = Requester.nobody
 
-    /// What the kind has to write down should the job die of this start, whatever it dies of.
+    /// When the kind has a failed attempt repeated; nil for the worker's default.
+    var retries: RetrySchedule?
+
+    /// What the kind has to record should the job fail for good in this run, whatever the cause.
     var onDeath: @Sendable (Reason) -> [Write] = { _ in [] }
 
     /// Whether the start before was left without a fate, so that what it did last is not known.

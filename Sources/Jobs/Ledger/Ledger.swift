@@ -145,7 +145,7 @@ struct Ledger: Sendable {
         """
     }
 
-    /// Keeps a failed try for `jobs show`; nothing to do where there was none.
+    /// Keeps a failed attempt for `jobs show`; nothing to do where there was none.
     func record(_ attempt: Attempt?, of claim: Claim) -> [SQL] {
         guard let attempt else { return [] }
         let duration = attempt.start.duration(to: .now).milliseconds
@@ -153,7 +153,7 @@ struct Ledger: Sendable {
             """
             INSERT INTO job_attempts (job_id, attempt, started_at, fate, code, error)
             VALUES (\(claim.job), \(claim.attempt), now() - \(duration)::bigint * interval '1 ms',
-                \(attempt.fate), \(attempt.reason.code), \(attempt.reason.message))
+                \(attempt.outcome.rawValue), \(attempt.reason.code), \(attempt.reason.message))
             """
         ]
     }

@@ -15,11 +15,11 @@ package struct WorkerIdentity: Sendable {
     /// How many jobs it runs at once.
     package let slots: Int
 
-    package init(_ settings: WorkerSettings) {
-        self.name = settings.name
-        self.version = settings.version
-        self.queues = settings.families
-        self.slots = settings.concurrency
+    package init(name: String, version: String, queues: [String], slots: Int) {
+        self.name = name
+        self.version = version
+        self.queues = queues
+        self.slots = slots
         self.lock = Int64.random(in: 1...Int64.max)
     }
 }

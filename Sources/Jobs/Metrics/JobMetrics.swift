@@ -41,20 +41,20 @@ struct JobMetrics: Sendable {
         self.queues[envelope.queue]?.wait.recordSeconds(max(0, Date().timeIntervalSince1970 - Double(sent)))
     }
 
-    /// A start has a fate, and the ledger has it.
-    func ended(_ envelope: Envelope, as fate: String, since start: ContinuousClock.Instant) {
+    /// A run has an outcome, and the ledger has it.
+    func ended(_ envelope: Envelope, as outcome: RecordedOutcome, since start: ContinuousClock.Instant) {
         let kind = self[envelope.kind]
-        kind.fates[fate]?.increment()
-        self.durations[envelope.queue, kind.name, fate].record(duration: start.duration(to: .now))
+        kind.outcomes[outcome]?.increment()
+        self.durations[envelope.queue, kind.name, outcome.rawValue].record(duration: start.duration(to: .now))
     }
 
-    func died(_ envelope: Envelope, of cause: FinalFailure.Cause) {
-        self[envelope.kind].deaths[cause.rawValue]?.increment()
+    func failed(_ envelope: Envelope, because cause: FinalFailure.Cause) {
+        self[envelope.kind].failures[cause]?.increment()
     }
 
-    /// A message was buried that never was a job.
-    func buried(_ cause: FinalFailure.Cause) {
-        self.none.fates["dead"]?.increment()
-        self.none.deaths[cause.rawValue]?.increment()
+    /// A message was dead-lettered that never was a job.
+    func deadLettered(_ cause: FinalFailure.Cause) {
+        self.none.outcomes[.dead]?.increment()
+        self.none.failures[cause]?.increment()
     }
 }

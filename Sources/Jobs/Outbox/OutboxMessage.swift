@@ -4,11 +4,6 @@ import RabbitMQ
 
 /// A message on its way into the outbox or out of it.
 struct OutboxMessage: Sendable {
-    /// The exchange, without the prefix of its name.
-    enum Destination: String, PostgresBindable, PostgresReadable {
-        case jobs, events, dead
-    }
-
     let destination: Destination
     let routingKey: String
     let message: Message

@@ -1,6 +1,6 @@
 /// The way of a message: its exchange, and the key that it is routed by.
 struct OutboxRoute: Hashable, Sendable {
-    let destination: OutboxMessage.Destination
+    let destination: Destination
     let routingKey: String
 }
 

@@ -49,7 +49,7 @@ package struct Topology: Sendable {
         return "\(family?.name ?? "").malformed"
     }
 
-    func exchange(_ destination: OutboxMessage.Destination) -> String {
+    func exchange(_ destination: Destination) -> String {
         "\(self.prefix).\(destination.rawValue)"
     }
 

@@ -24,21 +24,16 @@ struct Remains: Sendable {
         var writes: [Write] { self.names.writes + self.route.writes }
     }
 
-    enum Outcome: Sendable {
-        case removed(Removed)
-        case waiting(Duration, Reason)
-    }
-
-    /// Goes as far as can be gone now.
+    /// Removes as much as can be removed now; the job comes back for what it must wait for.
     ///
     /// A cluster that cannot be read does not keep name and route from going, nor does AWS keep the pod.
-    func remove() async throws -> Outcome {
+    func remove() async throws -> Removed {
         let pods = self.pods
         let sight = await Self.attempt { try await pods?.look() ?? .absent }
-        if case .success(.ours(let pod)) = sight, let pause = try await self.pause(for: pod) { return pause }
+        if case .success(.ours(let pod)) = sight { try await self.waitIfEnding(pod) }
         let access = await Self.attempt { try await self.removeAccess() }
         switch try sight.get() {
-        case .ours(let pod): return try await self.end(pod)
+        case .ours(let pod): throw try await self.end(pod)
         case .absent: try await pods?.removeServices()
         case .foreign: break
         }
@@ -46,24 +41,23 @@ struct Remains: Sendable {
     }
 
     /// What there is, in a dry run.
-    func survey() async throws -> (removed: Removed?, pod: String?) {
+    func survey() async throws -> (removed: Removed, pod: String?) {
         let sight = try await self.pods?.look()
         let pod: String? = if case .ours(let pod) = sight { pod.name } else { nil }
-        guard case .removed(let removed) = try await self.removeAccess() else { return (nil, pod) }
-        return (removed, pod)
+        return (try await self.removeAccess(), pod)
     }
 
-    /// The wait for what an earlier try has begun.
-    private func pause(for pod: Pod) async throws -> Outcome? {
+    /// Waits for what an earlier attempt has begun.
+    private func waitIfEnding(_ pod: Pod) async throws {
         if pod.isTerminating {
             try await self.pods?.hasten(pod)
-            return Self.waiting(for: pod)
+            throw Self.waiting(for: pod)
         }
-        return try await self.listing?.isUnderWay() ?? false ? Self.waitingForListing : nil
+        if try await self.listing?.isUnderWay() ?? false { throw Self.waitingForListing }
     }
 
-    /// Has the disk listed by the running pod, then ends the pod.
-    private func end(_ pod: Pod) async throws -> Outcome {
+    /// Has the disk listed by the running pod, then ends the pod; what to wait for.
+    private func end(_ pod: Pod) async throws -> Conclusion {
         if pod.phase == .running, let listing, try await listing.begin(in: pod.name) {
             return Self.waitingForListing
         }
@@ -71,23 +65,20 @@ struct Remains: Sendable {
         return Self.waiting(for: pod)
     }
 
-    private func removeAccess() async throws -> Outcome {
+    private func removeAccess() async throws -> Removed {
         let names = try await self.names.remove(namesOf: self.reservation)
-        switch try await self.routes.remove(routeOf: self.reservation) {
-        case .inUse(let group): return .waiting(RouteRemoval.patience, .targetGroupInUse(group))
-        case .removed(let route): return .removed(Removed(names: names, route: route))
-        }
+        return Removed(names: names, route: try await self.routes.remove(routeOf: self.reservation))
     }
 
     private static func attempt<Value>(_ body: () async throws -> Value) async -> Result<Value, any Error> {
         do { return .success(try await body()) } catch { return .failure(error) }
     }
 
-    private static func waiting(for pod: Pod) -> Outcome {
-        .waiting(self.pause, Reason("pod-terminating", "pod \(pod.name) has not ended yet"))
+    private static func waiting(for pod: Pod) -> Conclusion {
+        .snooze(self.pause, Reason("pod-terminating", "pod \(pod.name) has not ended yet"))
     }
 
-    private static let waitingForListing = Outcome.waiting(
+    private static let waitingForListing = Conclusion.snooze(
         ContentsListing.pause,
         Reason("listing", "the files of the disk are being listed")
     )

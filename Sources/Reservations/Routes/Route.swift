@@ -43,7 +43,7 @@ struct Route: Sendable {
         return group
     }
 
-    /// The rule that sends the host name to `group`; throws a `Refusal` if another owner's rule has the host name.
+    /// The rule that sends the host name to `group`; the job is rejected if another owner's rule has the host name.
     func rule(forwardingTo group: ResourceARN) async throws -> ResourceARN {
         for _ in 0..<Self.triesForPriority {
             let rules = try await self.loadBalancing.describeRules(
@@ -56,7 +56,8 @@ struct Route: Sendable {
             }
             let priorities = RulePriorities(self.payload.reservation)
             guard let priority = priorities.firstFree(besides: rules.compactMap(\.priority)) else {
-                throw Refusal("no-free-priority", "the listener has a rule for each of its 50,000 priorities")
+                let message = "the listener has a rule for each of its 50,000 priorities"
+                throw Conclusion.rejected(Reason("no-free-priority", message))
             }
             if let rule = try await self.createRule(priority, forwardingTo: group) { return rule }
         }
@@ -106,10 +107,8 @@ extension Route {
             }
             return group.id
         }
-        throw Refusal(
-            "foreign-target-group",
-            "the names \(names.joined(separator: " and ")) are other reservations' target groups"
-        )
+        let message = "the names \(names.joined(separator: " and ")) are other reservations' target groups"
+        throw Conclusion.rejected(Reason("foreign-target-group", message))
     }
 
     private func findTargetGroup(named name: String) async throws -> TargetGroup? {
@@ -143,10 +142,8 @@ extension Route {
             tags[RouteTag.reservation].map { $0 == self.reservation }
             ?? (tags[RouteTag.host] == self.payload.host.description)
         guard isOurs, tags.areOfThePlatform else {
-            throw Refusal(
-                "foreign-rule",
-                "rule \(rule.id) has the host name \(self.host) and is not this reservation's"
-            )
+            let message = "rule \(rule.id) has the host name \(self.host) and is not this reservation's"
+            throw Conclusion.rejected(Reason("foreign-rule", message))
         }
         guard rule.targetGroups != [group] else { return rule.id }
         return try await self.loadBalancing.modifyRule(

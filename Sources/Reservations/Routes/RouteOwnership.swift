@@ -15,35 +15,35 @@ struct RouteOwnership: Sendable {
     /// How long to leave a pod that has no node yet.
     private static let patience: Duration = .seconds(5)
 
-    /// Ends the try unless the pod is the reservation's and runs on the instance.
-    func objection(to payload: CreateTargetGroup.Payload, of reservation: Reservation) async throws
-        -> Outcome?
-    {
-        guard payload.pod.description == reservation.pod else { return self.foreignPod(payload) }
-        guard let kubernetes = self.kubernetes else { return nil }
+    /// Ends the attempt unless the pod is the reservation's and runs on the instance.
+    func check(_ payload: CreateTargetGroup.Payload, of reservation: Reservation) async throws {
+        guard payload.pod.description == reservation.pod else { throw self.foreignPod(payload) }
+        guard let kubernetes = self.kubernetes else { return }
         let pod = try await kubernetes.pod(
             payload.pod.description,
             in: kubernetes.namespace,
             deadline: self.deadline
         )
         guard let pod else {
-            return .rejected(Reason("unknown-pod", "there is no pod \(payload.pod)"))
+            throw Conclusion.rejected(Reason("unknown-pod", "there is no pod \(payload.pod)"))
         }
         guard pod.annotations[Self.userAnnotation].map({ $0 == reservation.user }) ?? true else {
-            return self.foreignPod(payload)
+            throw self.foreignPod(payload)
         }
         guard let name = pod.nodeName else {
-            return .snooze(Self.patience, Reason("pod-pending", "pod \(payload.pod) has no node yet"))
+            throw Conclusion.snooze(
+                Self.patience,
+                Reason("pod-pending", "pod \(payload.pod) has no node yet")
+            )
         }
         let node = try await kubernetes.node(name, deadline: self.deadline)
         guard node?.instanceID == payload.target.instanceID.rawValue else {
             let message = "pod \(payload.pod) does not run on instance \(payload.target.instanceID)"
-            return .rejected(Reason("foreign-instance", message))
+            throw Conclusion.rejected(Reason("foreign-instance", message))
         }
-        return nil
     }
 
-    private func foreignPod(_ payload: CreateTargetGroup.Payload) -> Outcome {
+    private func foreignPod(_ payload: CreateTargetGroup.Payload) -> Conclusion {
         let message = "pod \(payload.pod) is not that of reservation \(payload.reservation)"
         return .rejected(Reason("foreign-pod", message))
     }

@@ -39,16 +39,10 @@ struct RouteRemoval: Sendable {
         let writes: [Write]
     }
 
-    enum Outcome: Sendable {
-        case removed(Removed)
-        /// The load balancer has not let go of the target group yet.
-        case inUse(ResourceARN)
-    }
-
     /// How long to leave a load balancer that has not let go of a target group.
-    static let patience: Duration = .seconds(5)
+    private static let pause: Duration = .seconds(5)
 
-    func remove(routeOf reservation: ReservationID) async throws -> Outcome {
+    func remove(routeOf reservation: ReservationID) async throws -> Removed {
         let claim = try await RouteClaim.find(reservation, in: self.database)
         let groups = try await self.groups(of: reservation, claim)
         let rules = try await self.rules(of: reservation, claim, forwardingTo: groups)
@@ -57,30 +51,28 @@ struct RouteRemoval: Sendable {
                 self.logger.notice("a rule is being deleted", metadata: ["aws.resource": "\(rule)"])
                 try await self.loadBalancing.deleteRule(rule, deadline: self.deadline)
             }
-            for group in groups where try await !self.delete(group) { return .inUse(group) }
+            for group in groups { try await self.delete(group) }
         }
         let isClaimed = claim != nil && !self.isDryRun
-        return .removed(
-            Removed(
-                rule: rules.first ?? claim?.rule,
-                group: groups.first ?? claim?.group,
-                writes: isClaimed ? [RouteClaim.removal(of: reservation)] : []
-            )
+        return Removed(
+            rule: rules.first ?? claim?.rule,
+            group: groups.first ?? claim?.group,
+            writes: isClaimed ? [RouteClaim.removal(of: reservation)] : []
         )
     }
 }
 
 extension RouteRemoval {
-    /// False if the load balancer still holds it.
-    private func delete(_ group: ResourceARN) async throws(AWSError) -> Bool {
+    /// Deletes the target group; the job comes back if the load balancer still holds it.
+    private func delete(_ group: ResourceARN) async throws {
         self.logger.notice("a target group is being deleted", metadata: ["aws.resource": "\(group)"])
         do throws(AWSError) {
             try await self.loadBalancing.deleteTargetGroup(group, deadline: self.deadline)
         } catch {
             guard error.awsCode == "ResourceInUse" else { throw error }
-            return false
+            let message = "the load balancer has not let go of target group \(group) yet"
+            throw Conclusion.snooze(Self.pause, Reason("ResourceInUse", message))
         }
-        return true
     }
 
     private func groups(of reservation: ReservationID, _ claim: RouteClaim?) async throws -> [ResourceARN] {

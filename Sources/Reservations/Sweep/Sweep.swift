@@ -94,7 +94,7 @@ struct Sweep: JobHandler {
 
     func exclusiveKey(for payload: Payload) -> ExclusiveKey? { ExclusiveKey("sweep", "reservations") }
 
-    func act(on job: Job<Payload>) async throws -> Outcome {
+    func act(on job: Job<Payload>) async throws -> Success {
         let isDryRun = job.isDryRun
         let plan = try await self.plan(job.context)
         self.tell(plan, job.context.logger)
@@ -114,7 +114,7 @@ struct Sweep: JobHandler {
             dry_run: isDryRun
         )
         let writes = isDryRun ? [] : plan.notes + (try plan.orders())
-        return .success(Success(subject: EventSubject("reservations"), data: swept, writes: writes))
+        return Success(subject: EventSubject("reservations"), data: swept, writes: writes)
     }
 }
 

@@ -31,7 +31,12 @@ import Testing
     @Test func `comes back as it was, with one replay more`() {
         let original = self.message(["x-requested-by": "alice"])
         let death = FinalFailure(.rejected, code: "unknown-disk", error: "none", attempts: 1)
-        let buried = death.letter(for: original, exchange: "gpudev.jobs", routingKey: "disk.create", at: .now)
+        let buried = death.deadLetter(
+            for: original,
+            exchange: "gpudev.jobs",
+            routingKey: "disk.create",
+            at: .now
+        )
         let letter = self.letter(buried)
         #expect(letter.reason == "rejected")
         #expect(letter.attempts == 1)

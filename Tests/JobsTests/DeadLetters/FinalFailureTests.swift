@@ -56,7 +56,7 @@ import Testing
     func `a long error is cut to whole characters within 4 KiB`(padding: Int) throws {
         let error = String(repeating: "a", count: padding) + String(repeating: "€", count: 2000)
         let death = FinalFailure(.rejected, error: error)
-        let letter = death.letter(for: Message(body: []), exchange: "e", routingKey: "k", at: self.time)
+        let letter = death.deadLetter(for: Message(body: []), exchange: "e", routingKey: "k", at: self.time)
         let header = try #require(letter.properties.headers["x-dead-error"]?.string)
         #expect(header.utf8.count <= 4096)
         #expect(header.utf8.count > 4092)
@@ -78,6 +78,6 @@ import Testing
 
     private func letter(for message: Message) -> Message {
         FinalFailure(.exhausted, code: "RequestLimitExceeded", error: "AWS throttled", attempts: 12)
-            .letter(for: message, exchange: "gpudev.jobs", routingKey: "disk.create", at: self.time)
+            .deadLetter(for: message, exchange: "gpudev.jobs", routingKey: "disk.create", at: self.time)
     }
 }

@@ -41,7 +41,7 @@ extension KindDocumentation {
     )
 }
 
-/// An acting handler whose tries go as a test says, and which counts them.
+/// An acting handler whose attempts end as a test says, and which counts them.
 final class Scripted: JobHandler {
     typealias Payload = AnyPayload
     typealias Event = Sample
@@ -49,28 +49,31 @@ final class Scripted: JobHandler {
     static let documentation = KindDocumentation.ofTests
     static let kind: JobKind = "disk.scripted"
     let deadline: Duration?
+    let retries: RetrySchedule?
 
-    private let script: @Sendable (_ call: Int, Job<AnyPayload>) async throws -> Outcome
+    private let script: @Sendable (_ call: Int, Job<AnyPayload>) async throws -> Success
     private let state = Mutex((calls: 0, running: 0, together: 0))
 
     init(
         deadline: Duration? = nil,
-        _ script: @escaping @Sendable (_ call: Int, Job<AnyPayload>) async throws -> Outcome,
+        retries: RetrySchedule? = nil,
+        _ script: @escaping @Sendable (_ call: Int, Job<AnyPayload>) async throws -> Success,
     ) {
         self.deadline = deadline
+        self.retries = retries
         self.script = script
     }
 
     var calls: Int { self.state.withLock { $0.calls } }
 
-    /// The most tries that ran at one time.
+    /// The most attempts that ran at one time.
     var together: Int { self.state.withLock { $0.together } }
 
     func exclusiveKey(for payload: AnyPayload) -> ExclusiveKey? {
         payload.key.map { ExclusiveKey(recorded: $0) }
     }
 
-    func act(on job: Job<AnyPayload>) async throws -> Outcome {
+    func act(on job: Job<AnyPayload>) async throws -> Success {
         let call = self.state.withLock { state in
             state.calls += 1
             state.running += 1
@@ -81,9 +84,7 @@ final class Scripted: JobHandler {
         return try await self.script(call, job)
     }
 
-    static let done = Outcome.success(
-        Success(subject: EventSubject("disk", "alice", "home"), data: Sample(number: 1))
-    )
+    static let done = Success(subject: EventSubject("disk", "alice", "home"), data: Sample(number: 1))
 }
 
 /// Writes one row that must be the first of its name.
@@ -103,9 +104,9 @@ struct Recorded: RowJobHandler {
     }
 
     func resolve(_ conflict: PostgresError, of job: Job<AnyPayload>, in database: PostgresPool) async throws
-        -> Outcome
+        -> Success
     {
-        .rejected(Reason("disk-exists", "there is one of that name"))
+        throw Conclusion.rejected(Reason("disk-exists", "there is one of that name"))
     }
 }
 

@@ -50,7 +50,10 @@ import Testing
     }
 
     @Test func `tries again what may still succeed, and keeps a record of each failure`() async throws {
-        let handler = Scripted { call, _ in call < 3 ? .retry(Reason("not-yet", "later")) : Scripted.done }
+        let handler = Scripted { call, _ in
+            if call < 3 { throw Conclusion.retry(Reason("not-yet", "later")) }
+            return Scripted.done
+        }
         try await TestBed.with { bed in
             try await bed.withWorker(KindTable(handler)) {
                 let job = try await bed.publish("disk.scripted")
@@ -102,7 +105,7 @@ import Testing
     }
 
     @Test func `buries a job whose tries are used up, with its body as it came`() async throws {
-        let handler = Scripted { _, _ in .retry(Reason("not-yet", "later")) }
+        let handler = Scripted { _, _ in throw Conclusion.retry(Reason("not-yet", "later")) }
         try await TestBed.with { bed in
             try await bed.withWorker(KindTable(handler)) {
                 let body = #"{ "key":null,   "extra": [1, 2.50] }"#
@@ -122,7 +125,8 @@ import Testing
 
     @Test func `lets a job snooze without using an attempt`() async throws {
         let handler = Scripted { call, _ in
-            call < 4 ? .snooze(.milliseconds(10), Reason("pending", "not there")) : Scripted.done
+            if call < 4 { throw Conclusion.snooze(.milliseconds(10), Reason("pending", "not there")) }
+            return Scripted.done
         }
         try await TestBed.with { bed in
             try await bed.withWorker(KindTable(handler)) {
@@ -135,7 +139,8 @@ import Testing
 
     @Test func `does not multiply the turns of a job that came in several copies`() async throws {
         let handler = Scripted { call, _ in
-            call < 3 ? .snooze(.milliseconds(300), Reason("pending", "not there")) : Scripted.done
+            if call < 3 { throw Conclusion.snooze(.milliseconds(300), Reason("pending", "not there")) }
+            return Scripted.done
         }
         try await TestBed.with { bed in
             try await bed.withWorker(KindTable(handler)) {

@@ -57,7 +57,7 @@ import Testing
             var source = ByteSource(bytes)
             let delivery = source.delivery()
             let death = FinalFailure(.rejected, code: source.text(), error: source.text(), attempts: 3)
-            let buried = death.letter(
+            let buried = death.deadLetter(
                 for: delivery.message,
                 exchange: delivery.exchange,
                 routingKey: delivery.routingKey,

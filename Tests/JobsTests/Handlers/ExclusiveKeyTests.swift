@@ -50,8 +50,10 @@ import Testing
     func `lose no turn when holders let go at any moment`() async throws {
         let handler = Scripted { _, _ in
             try await Task.sleep(for: .milliseconds(Int.random(in: 0...3)))
-            return Int.random(in: 0..<10) > 0
-                ? Scripted.done : .snooze(.milliseconds(20), Reason("pending", "not there"))
+            guard Int.random(in: 0..<10) > 0 else {
+                throw Conclusion.snooze(.milliseconds(20), Reason("pending", "not there"))
+            }
+            return Scripted.done
         }
         try await TestBed.with { bed in
             let copies = try await bed.copiesOfJobs()

@@ -99,6 +99,12 @@ extension RefreshCapacity {
         examples: [
             [:]
         ],
+        authority: .init(
+            sentBy: "clock, operator",
+            canHarm: "nothing: counts",
+            undoneBy: "ledger",
+            provedBy: "–"
+        ),
         event: .init(
             "The GPUs are counted",
             "The data of capacity.refresh.completed.",

@@ -129,6 +129,12 @@ extension CompleteSnapshot {
                 "snapshot_id": "snap-0a1b2c3d4e5f60718",
             ],
         ],
+        authority: .init(
+            sentBy: "platform, clock",
+            canHarm: "nothing: the row follows AWS",
+            undoneBy: "ledger",
+            provedBy: "tags of the snapshot are the disk's"
+        ),
         event: .init(
             "A disk's snapshots are recorded",
             "The data of disk.complete-snapshot.completed.",

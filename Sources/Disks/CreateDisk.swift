@@ -131,6 +131,12 @@ extension CreateDisk {
                 "operation_id": "0b5f2a64-3f0e-4c5c-9d4b-5f3a0a6f1e77",
             ],
         ],
+        authority: .init(
+            sentBy: "platform",
+            canHarm: "nothing: a row",
+            undoneBy: "`disk.delete`",
+            provedBy: "new name of that user"
+        ),
         event: .init(
             "A disk was created",
             "The data of disk.create.completed.",

@@ -247,6 +247,15 @@ extension CreateSnapshot {
                 "disk_size": "1.2G",
             ],
         ],
+        authority: .init(
+            sentBy: "platform, follow-up",
+            canHarm: "shows a volume's data to whoever owns the snapshot",
+            undoneBy: "delete the snapshot",
+            provedBy: """
+                tag of the volume is the user's, or no tag and the row names the volume; IAM on the \
+                source
+                """
+        ),
         event: .init(
             "A snapshot was taken",
             "The data of disk.create-snapshot.completed. The snapshot may still be pending.",

@@ -130,18 +130,7 @@ extension DeleteDisk {
         at now: Date,
     ) -> Reason? {
         if let foreign = volumes.live.lazy.compactMap({ $0.refusal(as: disk) }).first { return foreign }
-        if !disk.isDeleted {
-            if disk.isInUse { return .inUse(disk) }
-            if let volume = volumes.live.first(where: \.isAttached) {
-                return Reason("disk-in-use", "volume \(volume.id) of the disk is attached to an instance")
-            }
-            if disk.isBackingUp || !snapshots.pending.isEmpty {
-                return Reason(
-                    "disk-backing-up",
-                    "a snapshot of the disk is not complete yet; try again when it is"
-                )
-            }
-        }
+        if !disk.isDeleted, let reason = disk.reasonForUnrest(volumes, snapshots) { return reason }
         guard date >= Day(of: now) || date == disk.dueDate else {
             return Reason("delete-date-past", "\(date) is over; name today or a later day")
         }
@@ -246,6 +235,14 @@ extension DeleteDisk {
             ["user_id": "alice@example.com", "disk_name": "home"],
             ["user_id": "alice@example.com", "disk_name": "home", "delete_date": "2027-01-31"],
         ],
+        authority: .init(
+            sentBy: "user's own service",
+            canHarm: "ends a disk's data on its day",
+            undoneBy: "`disk.undelete` until that day, recycle bin after",
+            provedBy: """
+                row of that user and name; tags of each snapshot; at least `DISK_MINIMUM_RETENTION`
+                """
+        ),
         event: .init(
             "A disk is deleted softly",
             "The data of disk.delete.completed.",

@@ -100,6 +100,12 @@ extension PruneSnapshots {
             [:],
             ["user_id": "alice@example.com", "disk_name": "home", "dry_run": true],
         ],
+        authority: .init(
+            sentBy: "clock, operator",
+            canHarm: "deletes superfluous snapshots, and deleted disks that are due",
+            undoneBy: "recycle bin",
+            provedBy: "tags and rows together; the limits of mass destruction"
+        ),
         event: .init(
             "Snapshots were pruned",
             """

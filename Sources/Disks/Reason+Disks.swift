@@ -1,3 +1,4 @@
+import AWS
 import Jobs
 import Platform
 
@@ -13,5 +14,17 @@ extension Reason {
     static func inUse(_ disk: Disk) -> Reason {
         let holder = disk.holder.map { "reservation \($0)" } ?? "a reservation that nobody knows"
         return Reason("disk-in-use", "the disk \(disk.name) of \(disk.user) is in use by \(holder)")
+    }
+}
+
+extension Disk {
+    /// Why the disk is not at rest: it is in use, or a snapshot of it is under way; nil if it is.
+    func reasonForUnrest(_ volumes: DiskVolumes, _ snapshots: DiskSnapshots) -> Reason? {
+        if self.isInUse { return .inUse(self) }
+        if let volume = volumes.live.first(where: \.isAttached) {
+            return Reason("disk-in-use", "volume \(volume.id) of the disk is attached to an instance")
+        }
+        guard self.isBackingUp || !snapshots.pending.isEmpty else { return nil }
+        return Reason("disk-backing-up", "a snapshot of the disk is not complete yet; try again when it is")
     }
 }

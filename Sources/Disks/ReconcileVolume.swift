@@ -175,6 +175,12 @@ extension ReconcileVolume {
         examples: [
             ["volume_id": "vol-0a1b2c3d4e5f60718"]
         ],
+        authority: .init(
+            sentBy: "platform, operator",
+            canHarm: "nothing: the row follows AWS",
+            undoneBy: "ledger",
+            provedBy: "tags of the volume"
+        ),
         event: .init(
             "A volume was reconciled",
             "The data of disk.reconcile-volume.completed.",

@@ -298,6 +298,12 @@ extension ReleaseDisk {
                 "reservation_id": "6f1c2f0e-9d4e-4a7b-8d0e-2f6f3f5f8a11",
             ]
         ],
+        authority: .init(
+            sentBy: "follow-up",
+            canHarm: "deletes a volume after its snapshot is complete",
+            undoneBy: "restore from that snapshot",
+            provedBy: "row: the reservation holds the disk; tags of the volume"
+        ),
         event: .init(
             "A disk is free",
             "The data of disk.release.completed.",

@@ -319,6 +319,15 @@ extension RestoreDisk {
                 "availability_zone": "us-east-2a",
             ]
         ],
+        authority: .init(
+            sentBy: "platform",
+            canHarm: "gives a user's data to a reservation",
+            undoneBy: "nothing lost",
+            provedBy: """
+                row: reservation's `user_id` or `secondary_users` is the disk's user; tags of the \
+                snapshot or volume used
+                """
+        ),
         event: .init(
             "A reservation has its disk",
             "The data of disk.restore.completed. The volume is available in the zone.",

@@ -97,6 +97,12 @@ extension UndeleteDisk {
         examples: [
             ["user_id": "alice@example.com", "disk_name": "home"]
         ],
+        authority: .init(
+            sentBy: "user's own service",
+            canHarm: "nothing",
+            undoneBy: "`disk.delete`",
+            provedBy: "row of that user and name; tags"
+        ),
         event: .init(
             "A disk is live again",
             "The data of disk.undelete.completed.",

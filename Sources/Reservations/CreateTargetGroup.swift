@@ -202,6 +202,15 @@ extension CreateTargetGroup {
                 "expires_at": "2026-05-01T12:00:00Z",
             ]
         ],
+        authority: .init(
+            sentBy: "platform",
+            canHarm: "a port of a machine is public",
+            undoneBy: "`reservation.delete-target-group`",
+            provedBy: """
+                row of the reservation; claim of the host name; the pod's annotation and node, \
+                compared with the instance; node ports only
+                """
+        ),
         event: .init(
             "A host name is routed to a pod",
             "The data of reservation.create-target-group.completed.",

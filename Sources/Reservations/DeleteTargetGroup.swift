@@ -71,6 +71,12 @@ extension DeleteTargetGroup {
         examples: [
             ["reservation_id": "6f1c2f0e-9d4e-4a7b-8d0e-2f6f3f5f8a11"]
         ],
+        authority: .init(
+            sentBy: "follow-up",
+            canHarm: "a session's route",
+            undoneBy: "`reservation.create-target-group`",
+            provedBy: "tag `ReservationId` of target group and rule"
+        ),
         event: .init(
             "A route is gone",
             "The data of reservation.delete-target-group.completed.",

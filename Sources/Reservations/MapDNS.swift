@@ -152,6 +152,12 @@ extension MapDNS {
                 "expires_at": "2026-05-01T14:00:00.5+02:00",
             ],
         ],
+        authority: .init(
+            sentBy: "platform",
+            canHarm: "a host name leads to the balancer",
+            undoneBy: "`reservation.unmap-dns`",
+            provedBy: "row of the reservation, claim of the name; records of others stay"
+        ),
         event: .init(
             "A reservation has its host name",
             "The data of reservation.map-dns.completed.",

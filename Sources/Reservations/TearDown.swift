@@ -259,6 +259,12 @@ extension TearDown {
                 "user_id": "alice@example.com",
             ]
         ],
+        authority: .init(
+            sentBy: "platform",
+            canHarm: "a running pod and all that is not on the disk",
+            undoneBy: "not",
+            provedBy: "row of the reservation; `user_id` where it is given; uid of the pod"
+        ),
         event: .init(
             "A reservation has ended",
             "The data of reservation.tear-down.completed.",

@@ -65,6 +65,12 @@ extension UnmapDNS {
         examples: [
             ["reservation_id": "6f1c2f0e-9d4e-4a7b-8d0e-2f6f3f5f8a11"]
         ],
+        authority: .init(
+            sentBy: "follow-up",
+            canHarm: "a session's name",
+            undoneBy: "`reservation.map-dns`",
+            provedBy: "claim of the name; records that are such as the worker makes"
+        ),
         event: .init(
             "A host name is free",
             "The data of reservation.unmap-dns.completed.",

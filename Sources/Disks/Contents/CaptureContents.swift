@@ -255,6 +255,15 @@ extension CaptureContents {
         examples: [
             ["user_id": "alice@example.com", "disk_name": "home", "pod_name": "gpu-dev-6f1c2f0e"]
         ],
+        authority: .init(
+            sentBy: "follow-up",
+            canHarm: "lists a user's files to whoever reads the bucket",
+            undoneBy: "delete the object",
+            provedBy: """
+                annotation of the pod is the user's, row: the pod's reservation has the disk; tags \
+                of the snapshot
+                """
+        ),
         event: .init(
             "A disk's files are listed",
             "The data of disk.capture-contents.completed.",

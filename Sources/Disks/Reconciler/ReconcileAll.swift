@@ -111,6 +111,12 @@ extension ReconcileAll {
         examples: [
             [:]
         ],
+        authority: .init(
+            sentBy: "clock, operator",
+            canHarm: "deletes quarantined volumes after a safety copy",
+            undoneBy: "restore from the copy",
+            provedBy: "tags and rows together; the limits of mass destruction"
+        ),
         event: .init(
             "PostgreSQL follows AWS",
             "The data of disk.reconcile-all.completed.",

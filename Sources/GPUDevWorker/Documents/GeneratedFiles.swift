@@ -65,19 +65,29 @@ struct GeneratedFiles {
     private func documents() throws -> [File] {
         let names = self.kinds.map { "`\($0.kind)`" }
         return [
-            try self.document("README.md", "\n" + self.table("does") { $0.summary } + "\n"),
+            try self.document("README.md", self.table(["does"]) { [$0.summary] }),
             try self.document(
                 "docs/producers.md",
-                "\n" + self.table("fields (`?` may be left out)") { Self.list($0.fieldNames) } + "\n"
+                self.table(["fields (`?` may be left out)"]) { [Self.list($0.fieldNames)] }
+            ),
+            try self.document(
+                "docs/threat-model.md",
+                self.table(["sent by", "can destroy or show", "undone", "what proves ownership"]) { kind in
+                    let authority = kind.authority
+                    return [authority.sentBy, authority.canHarm, authority.undoneBy, authority.provedBy]
+                }
             ),
             try self.document("docs/metrics.md", names.joined(separator: ", ")),
         ]
     }
 
-    private func table(_ heading: String, _ cell: (DeclaredKind) -> String) -> String {
-        (["| kind | \(heading) |", "|---|---|"] + self.kinds.map { "| `\($0.kind)` | \(cell($0)) |" })
-            .joined(separator: "\n")
+    private func table(_ headings: [String], _ cells: (DeclaredKind) -> [String]) -> String {
+        let line = "|" + String(repeating: "---|", count: headings.count + 1)
+        let rows = self.kinds.map { Self.row(["`\($0.kind)`"] + cells($0)) }
+        return "\n" + ([Self.row(["kind"] + headings), line] + rows).joined(separator: "\n") + "\n"
     }
+
+    private static func row(_ cells: [String]) -> String { "| " + cells.joined(separator: " | ") + " |" }
 
     private static func list(_ names: [String]) -> String {
         names.isEmpty ? "none" : names.map { "`\($0)`" }.joined(separator: ", ")

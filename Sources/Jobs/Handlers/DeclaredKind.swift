@@ -8,6 +8,9 @@ package struct DeclaredKind: Sendable {
     /// What it does, in one line.
     package let summary: String
 
+    /// Who may send it, and what keeps it from another's things.
+    package let authority: KindDocumentation.Authority
+
     /// Names of the payload's fields, a `?` after those that may be left out.
     package let fieldNames: [String]
 
@@ -30,6 +33,7 @@ package struct DeclaredKind: Sendable {
         self.kind = kind
         self.title = about.title
         self.summary = about.summary
+        self.authority = about.authority
         self.fieldNames = shape.fieldNames
         self.canRehearse = shape.canRehearse
         self.printPayloadSchema = {

@@ -12,7 +12,26 @@ package struct KindDocumentation: Sendable {
     /// Payloads.
     let examples: [JSONNode]
 
+    package let authority: Authority
+
     let event: Event
+
+    /// Who may send such jobs, and what keeps them from another's things; cells of the threat model's table.
+    package struct Authority: Sendable {
+        package let sentBy, canHarm, undoneBy, provedBy: String
+
+        /// - Parameters:
+        ///   - sentBy: Whose account sends it.
+        ///   - canHarm: What it can destroy or show.
+        ///   - undoneBy: How that can be undone.
+        ///   - provedBy: What proves that a thing is the job's owner's.
+        package init(sentBy: String, canHarm: String, undoneBy: String, provedBy: String) {
+            self.sentBy = sentBy
+            self.canHarm = canHarm
+            self.undoneBy = undoneBy
+            self.provedBy = provedBy
+        }
+    }
 
     package struct Event: Sendable {
         let title: String
@@ -32,12 +51,14 @@ package struct KindDocumentation: Sendable {
         summary: String,
         _ description: String,
         examples: [JSONNode],
+        authority: Authority,
         event: Event
     ) {
         self.title = title
         self.summary = summary
         self.description = description
         self.examples = examples
+        self.authority = authority
         self.event = event
     }
 }

@@ -218,6 +218,12 @@ extension Sweep {
         examples: [
             [:]
         ],
+        authority: .init(
+            sentBy: "clock, operator",
+            canHarm: "what tear-down does, for those that are over",
+            undoneBy: "not",
+            provedBy: "rows, PostgreSQL's clock, the cluster; the limits of mass destruction"
+        ),
         event: .init(
             "Reservations were swept",
             """

@@ -37,6 +37,7 @@ extension KindDocumentation {
         summary: "is a test",
         "For tests.",
         examples: [],
+        authority: .init(sentBy: "tests", canHarm: "nothing", undoneBy: "nothing", provedBy: "nothing"),
         event: .init("A test", "For tests.", examples: [])
     )
 }

@@ -49,6 +49,7 @@ extension KindEntry<DiskServices> {
             .init { RestoreDisk(database: $0.database, ec2: $0.ec2) },
             .init { CompleteSnapshot(database: $0.database, ec2: $0.ec2) },
             .init { ReleaseDisk(database: $0.database, ec2: $0.ec2) },
+            .init { RenameDisk(database: $0.database, ec2: $0.ec2) },
             .init { DeleteDisk(database: $0.database, ec2: $0.ec2, retention: $0.retention) },
             .init { UndeleteDisk(database: $0.database, ec2: $0.ec2) },
             .init { PruneSnapshots(database: $0.database, ec2: $0.ec2, retention: $0.retention) },

@@ -46,6 +46,7 @@ ALICE = {
     "disk.release": {"user_id": "alice", "disk_name": "home", "reservation_id": "$mine"},
     "disk.capture-contents": {"user_id": "alice", "disk_name": "home", "pod_name": "$my_pod"},
     "disk.complete-snapshot": {"user_id": "alice", "disk_name": "home"},
+    "disk.rename": {"user_id": "alice", "disk_name": "home", "new_name": "another"},
     "disk.reconcile-volume": {},
     "reservation": {"reservation_id": "$mine"},
     "reservation.tear-down": {"reservation_id": "$mine", "status": "cancelled"},
@@ -56,7 +57,7 @@ ALICE = {
 }
 
 OF_DISKS = (
-    "disk.create-snapshot", "disk.complete-snapshot", "disk.restore", "disk.delete", "disk.undelete")
+    "disk.create-snapshot", "disk.complete-snapshot", "disk.restore", "disk.delete", "disk.undelete", "disk.rename")
 
 CASES = [
     *(Case(kind, "user_id", {"user_id": "carol"}, "unknown-disk") for kind in OF_DISKS),

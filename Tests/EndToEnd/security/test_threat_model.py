@@ -10,8 +10,9 @@ from harness.repository import ROOT
 MODEL = (ROOT / "docs/threat-model.md").read_text()
 PAYLOADS = {path.stem: json.loads(path.read_text()) for path in sorted((ROOT / "schemas/jobs").glob("*.json"))}
 PLAIN = {
-    "size_gb", "snapshot_type", "disk_size", "delete_date", "dry_run", "snapshot_count", "expires_at", "status", "reason"}
-"""Fields that say how much, when, how or why, and name nothing."""
+    "size_gb", "snapshot_type", "disk_size", "delete_date", "dry_run", "snapshot_count", "expires_at", "status", "reason",
+    "new_name"}
+"""Fields that say how much, when, how or why, or what a thing shall be called, and name nothing that there is."""
 
 
 def table(title: str) -> dict[str, list[str]]:

@@ -45,6 +45,7 @@ extension KindEntry<ReservationServices> {
             .init {
                 DeleteTargetGroup(database: $0.database, loadBalancing: $0.loadBalancing, settings: $0.routes)
             },
+            .init { ExtendReservation(database: $0.database) },
             .init { TearDown($0) },
             .init { Sweep($0) },
         ]

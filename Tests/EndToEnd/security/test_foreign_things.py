@@ -50,6 +50,7 @@ ALICE = {
     "disk.reconcile-volume": {},
     "reservation": {"reservation_id": "$mine"},
     "reservation.tear-down": {"reservation_id": "$mine", "status": "cancelled"},
+    "reservation.extend": {"reservation_id": "$mine", "expires_at": EXPIRY},
     "reservation.map-dns": {"reservation_id": "$mine", "node_ip": "10.0.1.7", "node_port": 30022, "expires_at": EXPIRY},
     "reservation.create-target-group": {
         "reservation_id": "$mine", "domain_name": "mine", "pod_name": "$my_pod", "instance_id": "$instance",
@@ -81,6 +82,8 @@ CASES = [
     Case("disk.reconcile-volume", "volume_id", {"volume_id": "$nobodys_volume"}, None),
     Case("reservation.tear-down", "user_id", {"user_id": "alice", "reservation_id": "$theirs"}, "foreign-reservation"),
     Case("reservation.tear-down", "reservation_id", {"reservation_id": "$none"}, "unknown-reservation"),
+    Case("reservation.extend", "user_id", {"user_id": "alice", "reservation_id": "$theirs"}, "foreign-reservation"),
+    Case("reservation.extend", "reservation_id", {"reservation_id": "$none"}, "unknown-reservation"),
     Case("reservation.map-dns", "reservation_id", {"reservation_id": "$none"}, "unknown-reservation"),
     Case("reservation.unmap-dns", "reservation_id", {"reservation_id": "$none"}, None),
     Case("reservation.delete-target-group", "reservation_id", {}, None),

@@ -17,14 +17,23 @@ struct DiskVolumes: Sendable {
 
     private let recorded: VolumeID?
 
+    /// Volumes that rows of other disks name, whosever they are.
+    private let named: Set<VolumeID>
+
     /// Those that exist, whosever they are.
     private let known: Set<VolumeID>
 
     /// - Parameters:
     ///   - volumes: What EC2 has that may be the disk's.
     ///   - disk: The row.
-    ///   - others: Volumes that rows of other disks name, whatever their tags say.
-    init(_ volumes: [Volume], of disk: Disk, exceptThoseOf others: Set<VolumeID> = []) {
+    ///   - others: Volumes that rows of the user's other disks name, whatever their tags say.
+    ///   - strangers: Volumes that rows of other users' disks name.
+    init(
+        _ volumes: [Volume],
+        of disk: Disk,
+        exceptThoseOf others: Set<VolumeID> = [],
+        _ strangers: Set<VolumeID> = [],
+    ) {
         let own = volumes.filter { volume in
             let isNamed = volume.diskName == disk.name && !others.contains(volume.id)
             return (isNamed || volume.id == disk.volume) && !volume.isQuarantined
@@ -32,6 +41,7 @@ struct DiskVolumes: Sendable {
         self.live = own.filter { $0.isSettled || $0.state == .creating }
         self.broken = own.filter { $0.state == .error }
         self.recorded = disk.volume
+        self.named = others.union(strangers)
         self.known = Set(volumes.filter { $0.state != .deleting && $0.state != .deleted }.map(\.id))
         self.missing = disk.volume.flatMap { [known] in known.contains($0) ? nil : $0 }
     }
@@ -52,12 +62,17 @@ struct DiskVolumes: Sendable {
         }
         let others = try await database.run(
             """
-            SELECT ebs_volume_id FROM disks
-            WHERE user_id = \(disk.user) AND disk_id <> \(disk.id) AND ebs_volume_id IS NOT NULL
+            SELECT ebs_volume_id, user_id = \(disk.user) AS is_own FROM disks
+            WHERE disk_id <> \(disk.id) AND ebs_volume_id IS NOT NULL
+                AND (user_id = \(disk.user) OR ebs_volume_id = \(disk.volume?.rawValue))
             """
         )
-        let named = try others.rows.map { VolumeID(rawValue: try $0.read("ebs_volume_id")) }
-        self.init(volumes, of: disk, exceptThoseOf: Set(named))
+        var (own, strangers): (Set<VolumeID>, Set<VolumeID>) = ([], [])
+        for row in others.rows {
+            let volume = VolumeID(rawValue: try row.read("ebs_volume_id"))
+            if try row.read("is_own") { own.insert(volume) } else { strangers.insert(volume) }
+        }
+        self.init(volumes, of: disk, exceptThoseOf: own, strangers)
     }
 
     enum Current: Sendable {
@@ -66,6 +81,14 @@ struct DiskVolumes: Sendable {
 
         /// Several could be it, and which holds the newest data is for the reconciliation or a person to decide.
         case unclear
+    }
+
+    /// Whether nothing but the row says that a volume is the disk's, and rows of other disks say the same.
+    ///
+    /// The reservation that was given a volume, or whose tag it carries, has it by right.
+    func isDisputed(_ volume: Volume, of reservation: ReservationID?, _ row: Disk) -> Bool {
+        volume.tags[DiskTag.user] == nil && self.named.contains(volume.id) && volume.id != row.handedOutVolume
+            && (reservation == nil || volume.reservation != reservation?.description)
     }
 
     /// Whether EC2 has the volume.

@@ -10,6 +10,7 @@ struct Doubt: Sendable, Equatable {
     enum Code: String, Sendable, CaseIterable {
         case staleVolume = "stale-volume"
         case severalVolumes = "duplicate-volumes"
+        case disputedVolume = "disputed-volume"
         case snapshotsMissing = "snapshots-missing"
         case olderSnapshot = "older-snapshot"
         case copiedSnapshot = "copied-snapshot"
@@ -52,6 +53,16 @@ struct Doubt: Sendable, Equatable {
         return Doubt(
             code: .severalVolumes,
             message: "the disk has volumes \(ids), and which is the current one is not clear yet"
+        )
+    }
+
+    static func disputedVolume(_ volume: Volume) -> Doubt {
+        Doubt(
+            code: .disputedVolume,
+            message: """
+                volume \(volume.id) has no tag of an owner, and rows of several disks name it: give it the tags \
+                \(DiskTag.user) and \(DiskTag.disk) of the disk that it is of, and correct the other rows
+                """
         )
     }
 

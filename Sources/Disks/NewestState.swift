@@ -51,6 +51,8 @@ struct NewestState: Sendable {
     ) {
         switch volumes.current(of: reservation, row) {
         case .unclear: self.finding = .unclear(.severalVolumes(volumes.live))
+        case .one(let volume) where volumes.isDisputed(volume, of: reservation, row):
+            self.finding = .unclear(.disputedVolume(volume))
         case .one(let volume):
             if let newer = Self.snapshot(newerThan: volume, among: snapshots.all) {
                 self.finding = .unclear(.staleVolume(volume, newer))

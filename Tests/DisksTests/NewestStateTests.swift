@@ -42,6 +42,32 @@ import Testing
         }
     }
 
+    @Test func `is unclear in a volume without an owner's tag that rows of several users name`() throws {
+        let reservation = try #require(ReservationID(wire: "6f1c2f0e-9d4e-4a7b-8d0e-2f6f3f5f8a11"))
+        func found(_ tags: Tags, strangers: Set<VolumeID>, given: VolumeID? = nil) -> Bool {
+            var row = row("home", "vol-1")
+            row.handedOutVolume = given
+            let volume = Volume(
+                id: "vol-1",
+                size: 10,
+                state: .available,
+                availabilityZone: "us-east-2a",
+                createTime: now,
+                attachments: [],
+                tags: tags
+            )
+            let volumes = DiskVolumes([volume], of: row, exceptThoseOf: [], strangers)
+            let state = NewestState(of: row, volumes, DiskSnapshots([]), for: .release, of: reservation)
+            guard case .unclear(let doubt) = state.finding else { return false }
+            return doubt.code == .disputedVolume
+        }
+        #expect(found([:], strangers: ["vol-1"]))
+        #expect(!found([:], strangers: ["vol-2"]))
+        #expect(!found([:], strangers: ["vol-1"], given: "vol-1"))
+        #expect(!found([DiskTag.user: "alice"], strangers: ["vol-1"]))
+        #expect(!found([DiskTag.reservation: reservation.description], strangers: ["vol-1"]))
+    }
+
     @Test func `of a new disk is nothing`() { #expect(self.state() == "nothing") }
 
     @Test(

@@ -75,5 +75,20 @@ package struct Example: Sendable, CustomStringConvertible {
                 .pass(minutes: 70),
             ]
         ),
+        Example(
+            "a disk whose row named another user's volume had a volume of its own that nobody told of",
+            [
+                .session(0, zone: 1, snapshot: .pending, leaks: false, row: .count),
+                .open(2, zone: 1), .misname(0), .vanish(2, leavesError: true),
+            ]
+        ),
+        Example(
+            "a snapshot was taken of another user's volume that had lost its tag and that two rows named",
+            [
+                .session(0, zone: 1, snapshot: .completed, leaks: false, row: .count),
+                .open(2, zone: 0), .misname(0), .loseTag(2, ofVolume: true, user: true),
+                .job(.restore, 0, zone: 1, crash: .beforeRecord),
+            ]
+        ),
     ]
 }

@@ -217,6 +217,7 @@ extension ReconciliationPlan {
             case .unknown: return
             case .there:
                 self.statistics.volume_id_conflicts += 1
+                self.complain(about: named, of: disk, beside: volume)
                 return
             case .setAside: self.statistics.volume_id_conflicts += 1
             case .gone:
@@ -233,6 +234,18 @@ extension ReconciliationPlan {
         case .change(let change): self.changes.append(change)
         case .bringIn(let one): self.imports.append(one)
         }
+    }
+
+    /// Tells that the row names a volume which nothing will make the disk's; one on its way in or out settles itself.
+    private mutating func complain(about named: VolumeID, of disk: DiskKey, beside volume: Volume) {
+        guard let other = self.inventory.volumes[named] else { return }
+        let isAnothers = other.tags[DiskTag.user].map { !$0.utf8.elementsEqual(disk.user.utf8) } ?? false
+        guard other.state == .error || isAnothers else { return }
+        let state = isAnothers ? "another user's" : "in error"
+        self.complain(
+            "volume-id-conflict",
+            "\(disk) names volume \(named), which is \(state), and volume \(volume.id) carries the disk's tags: correct the row"
+        )
     }
 
     /// Whether the volume can be the current one of its disk, going by the snapshots.

@@ -41,7 +41,7 @@ package struct AWSError: Error, Sendable {
     package var message: String
     /// All messages of a refused batch of DNS changes; empty otherwise.
     package var messages: [String]
-    /// How long AWS, or the nature of the failure, asks to wait before the next try.
+    /// How long AWS, or the nature of the failure, asks to wait before the next attempt.
     package var retryAfter: Duration?
     package var underlying: (any Error)?
 

@@ -16,7 +16,7 @@ package struct AdminServer: Service {
     private let logger: Logger
 
     private static let mostConnections = 64
-    private static let patience: TimeAmount = .seconds(15)
+    private static let requestTimeout: TimeAmount = .seconds(15)
 
     package init(at address: AdminAddress, _ pages: AdminPages, logger: Logger) {
         self.address = address
@@ -33,7 +33,7 @@ package struct AdminServer: Service {
         quiet.logLevel = max(.warning, quiet.logLevel)
         let application = Application(
             router: self.pages.router(),
-            server: .http1(configuration: HTTP1Channel.Configuration(idleTimeout: Self.patience)),
+            server: .http1(configuration: HTTP1Channel.Configuration(idleTimeout: Self.requestTimeout)),
             configuration: ApplicationConfiguration(
                 address: .hostname(self.address.host, port: self.address.port),
                 serverName: nil,

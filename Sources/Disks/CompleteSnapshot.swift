@@ -53,7 +53,7 @@ struct CompleteSnapshot: JobHandler {
     }
 
     /// How soon to look again, and how long a snapshot just begun may take to show up.
-    private static let patience: Duration = .seconds(15)
+    private static let pollInterval: Duration = .seconds(15)
 
     func exclusiveKey(for payload: Payload) -> ExclusiveKey? {
         DiskKey(payload.user, payload.disk).exclusiveKey
@@ -74,7 +74,7 @@ struct CompleteSnapshot: JobHandler {
         }) {
             try await snapshots.follow(disk, in: self.database)
             let message = "snapshot \(pending.id) is not complete (\(pending.progress))"
-            throw Conclusion.snooze(Self.patience, Reason("snapshot-pending", message))
+            throw Conclusion.snooze(Self.pollInterval, Reason("snapshot-pending", message))
         }
         let update = Write(snapshots.update(of: disk), affecting: 1)
         if payload.snapshot != nil, let failed = wanted.first(where: { $0.state == .error }) {
@@ -93,7 +93,8 @@ extension CompleteSnapshot {
             return .rejected(Reason("foreign-snapshot", message))
         }
         let absence = Reason("InvalidSnapshot.NotFound", "there is no snapshot \(id)")
-        return job.context.waited < Self.patience ? .snooze(Self.patience, absence) : .rejected(absence)
+        return job.context.waited < Self.pollInterval
+            ? .snooze(Self.pollInterval, absence) : .rejected(absence)
     }
 
     private func success(_ disk: Disk, _ snapshots: DiskSnapshots, _ writes: [Write]) -> Success {

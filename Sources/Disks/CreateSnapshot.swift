@@ -79,7 +79,7 @@ struct CreateSnapshot: JobHandler {
     }
 
     /// How long to wait for a pending snapshot that began too early, and for one to show up that may have been begun.
-    private static let patience: Duration = .seconds(15)
+    private static let pollInterval: Duration = .seconds(15)
 
     func exclusiveKey(for payload: Payload) -> ExclusiveKey? {
         DiskKey(payload.user, payload.disk).exclusiveKey
@@ -106,12 +106,12 @@ struct CreateSnapshot: JobHandler {
         try await self.requireNewestData(on: volume, of: disk, job)
         if job.context.followsUnsettledStart, try await self.ownSnapshots(of: volume, for: job).isEmpty {
             let message = "an earlier start may have begun a snapshot that does not show yet"
-            throw Conclusion.snooze(Self.patience, Reason("start-unsettled", message))
+            throw Conclusion.snooze(Self.pollInterval, Reason("start-unsettled", message))
         }
         if let earlier = try await self.earlierSnapshot(of: volume, for: job) {
             let message =
                 "snapshot \(earlier) may have begun before the last writes; a new one is taken when it is done"
-            throw Conclusion.snooze(Self.patience, Reason("snapshot-pending", message))
+            throw Conclusion.snooze(Self.pollInterval, Reason("snapshot-pending", message))
         }
         return try await self.success(try await self.take(volume, for: job), disk, job)
     }

@@ -26,7 +26,7 @@ struct Disk: Sendable {
     /// Whether a live reservation holds the disk, or has just taken it: its volume may not be attached yet.
     let isBeingTaken: Bool
 
-    /// Whether nobody held the disk until this very try took it.
+    /// Whether nobody held the disk until this very attempt took it.
     var wasFree = false
 
     /// The status of the reservation that holds the disk; nil if there is no such reservation.

@@ -15,7 +15,7 @@ struct DiskHold: Sendable {
 
     /// Takes the disk; a disk that the reservation holds already is taken as it is.
     ///
-    /// A row that somebody else has locked is a surprise that is worth another try.
+    /// A row that somebody else has locked is an unexpected error that is worth another attempt.
     func take() async throws -> Disk {
         let taken = try await self.database.run(
             """

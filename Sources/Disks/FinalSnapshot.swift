@@ -17,13 +17,13 @@ struct FinalSnapshot: Sendable {
     }
 
     /// How soon to look again, and how long a snapshot just begun may take to show up in the list.
-    static let patience: Duration = .seconds(15)
+    static let pollInterval: Duration = .seconds(15)
 
     private static let mostFailures = 3
 
     /// The snapshot when it is complete; until then the job comes back.
     ///
-    /// `earlier` are all that the disk has, read in this try.
+    /// `earlier` are all that the disk has, read in this attempt.
     func completed(of volume: Volume, after earlier: DiskSnapshots) async throws -> Snapshot {
         let own = self.own(of: volume, among: earlier)
         if let snapshot = own.first(where: { $0.state == .completed }) { return snapshot }
@@ -37,7 +37,7 @@ struct FinalSnapshot: Sendable {
         }
         guard !self.context.followsUnsettledStart else {
             let message = "an earlier start may have begun a snapshot that does not show yet"
-            throw Conclusion.snooze(Self.patience, Reason("start-unsettled", message))
+            throw Conclusion.snooze(Self.pollInterval, Reason("start-unsettled", message))
         }
         let snapshot = try await self.ec2.createSnapshot(
             of: volume.id,
@@ -60,6 +60,6 @@ struct FinalSnapshot: Sendable {
     private func wait(for snapshot: Snapshot) -> Conclusion {
         let progress = snapshot.progress.isEmpty ? "" : " (\(snapshot.progress))"
         let message = "snapshot \(snapshot.id) is not complete\(progress)"
-        return .snooze(Self.patience, Reason("snapshot-pending", message))
+        return .snooze(Self.pollInterval, Reason("snapshot-pending", message))
     }
 }

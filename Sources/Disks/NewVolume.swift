@@ -30,7 +30,7 @@ struct NewVolume: Sendable {
         self.now = now
     }
 
-    /// The volume, new or of an earlier try; a token that leads to one in error or gone is burned, and the next is taken.
+    /// The volume, new or of an earlier attempt; a token that leads to one in error or gone is burned, and the next is taken.
     func made(by ec2: EC2Client, after earlier: DiskVolumes) async throws(AWSError) -> Volume {
         var generation = 0
         while true {
@@ -58,7 +58,7 @@ struct NewVolume: Sendable {
         return isGone || earlier.broken.contains { $0.id == volume.id }
     }
 
-    /// The same at each try, so that the client token stays good.
+    /// The same at each attempt, so that the client token stays good.
     private var tags: Tags {
         let now = String(Int((self.disk.lastUsed ?? self.now).timeIntervalSince1970))
         return [

@@ -75,7 +75,7 @@ struct ReleaseDisk: JobHandler {
     }
 
     /// How soon to look again.
-    private static let patience: Duration = .seconds(15)
+    private static let pollInterval: Duration = .seconds(15)
 
     /// How long a reservation may take to be over, whose end and whose release were ordered together.
     private static let timeToEnd: Duration = .seconds(600)
@@ -96,7 +96,7 @@ struct ReleaseDisk: JobHandler {
             let message = "reservation \(payload.reservation) is \(status): its disk is released at its end"
             let reason = Reason("reservation-live", message)
             guard job.context.waited < Self.timeToEnd else { throw Conclusion.rejected(reason) }
-            throw Conclusion.snooze(Self.patience, reason)
+            throw Conclusion.snooze(Self.pollInterval, reason)
         }
         let deadline = job.context.deadline
         let (volumes, snapshots) = try await NewestState.sources(
@@ -134,7 +134,7 @@ extension ReleaseDisk {
         case .pending(let pending):
             let message =
                 "snapshot \(pending.id) is not complete (\(pending.progress)), and there is no volume any more"
-            throw Conclusion.snooze(Self.patience, Reason("snapshot-pending", message))
+            throw Conclusion.snooze(Self.pollInterval, Reason("snapshot-pending", message))
         case .snapshot, .nothing:
             guard disk.isInUse else { return self.forgetting(disk, job) }
             return try await self.releaseWithoutVolume(disk, volumes, snapshots, job)
@@ -166,7 +166,7 @@ extension ReleaseDisk {
         guard !volume.isAttached else { throw try await self.detach(volume, job) }
         guard volume.state == .available else {
             let message = "volume \(volume.id) is neither attached nor available"
-            throw Conclusion.snooze(Self.patience, Reason("volume-pending", message))
+            throw Conclusion.snooze(Self.pollInterval, Reason("volume-pending", message))
         }
         let label = SnapshotLabel(
             user: payload.user,
@@ -197,7 +197,7 @@ extension ReleaseDisk {
     /// Waits until the volume is off its machine by itself; after a while it is taken off.
     private func detach(_ volume: Volume, _ job: Job<Payload>) async throws -> Conclusion {
         let message = "volume \(volume.id) is still attached to \(volume.attachments.map(\.instanceID))"
-        let wait = Conclusion.snooze(Self.patience, Reason("volume-in-use", message))
+        let wait = Conclusion.snooze(Self.pollInterval, Reason("volume-in-use", message))
         guard job.context.waited >= Self.timeToDetach else { return wait }
         var isForced = true
         for attachment in volume.attachments where attachment.state != .detached {
@@ -218,7 +218,7 @@ extension ReleaseDisk {
         return wait
     }
 
-    /// The disk has no volume: it never had one, or an earlier try has deleted it already.
+    /// The disk has no volume: it never had one, or an earlier attempt has deleted it already.
     private func releaseWithoutVolume(
         _ disk: Disk,
         _ volumes: DiskVolumes,

@@ -78,7 +78,7 @@ struct RestoreDisk: JobHandler {
     }
 
     /// How soon to look again at what other jobs or people are busy with, and at a volume that is being made.
-    private static let patience: (others: Duration, own: Duration) = (.seconds(15), .seconds(5))
+    private static let pollInterval: (others: Duration, own: Duration) = (.seconds(15), .seconds(5))
 
     func exclusiveKey(for payload: Payload) -> ExclusiveKey? {
         DiskKey(payload.user, payload.disk).exclusiveKey
@@ -130,7 +130,7 @@ extension RestoreDisk {
         case .pending(let pending):
             let message =
                 "snapshot \(pending.id) is not complete (\(pending.progress)) and may hold newer data"
-            throw Conclusion.snooze(Self.patience.others, Reason("snapshot-pending", message))
+            throw Conclusion.snooze(Self.pollInterval.others, Reason("snapshot-pending", message))
         case .snapshot(let source):
             return try await self.make(from: source, volumes, snapshots, disk, job)
         case .nothing:
@@ -163,11 +163,11 @@ extension RestoreDisk {
         let isOwn = volume.reservation == job.payload.reservation.description
         if let other = volumes.live.first(where: { $0.isAttached && !(isOwn && $0.id == volume.id) }) {
             let message = "volume \(other.id) of the disk is still attached to an instance"
-            throw Conclusion.snooze(Self.patience.others, Reason("volume-in-use", message))
+            throw Conclusion.snooze(Self.pollInterval.others, Reason("volume-in-use", message))
         }
         guard volume.state != .creating else {
             throw Conclusion.snooze(
-                Self.patience.own,
+                Self.pollInterval.own,
                 Reason("volume-pending", "volume \(volume.id) is being made")
             )
         }
@@ -204,7 +204,10 @@ extension RestoreDisk {
         let reason = "its data is in \(snapshot.id) and needed in \(job.payload.zone)"
         let removal = VolumeRemoval(ec2: self.ec2, disk: disk, context: job.context)
         try await removal.delete(volume.id, because: reason)
-        return .snooze(Self.patience.own, Reason("volume-moving", "volume \(volume.id) is being replaced"))
+        return .snooze(
+            Self.pollInterval.own,
+            Reason("volume-moving", "volume \(volume.id) is being replaced")
+        )
     }
 
     /// Makes a volume; the job comes back when it is available.
@@ -235,7 +238,7 @@ extension RestoreDisk {
         try await self.note(volume, disk, payload)
         guard volume.state == .available else {
             throw Conclusion.snooze(
-                Self.patience.own,
+                Self.pollInterval.own,
                 Reason("volume-pending", "volume \(volume.id) is being made")
             )
         }

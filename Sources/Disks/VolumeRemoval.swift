@@ -11,7 +11,7 @@ struct VolumeRemoval: Sendable {
     let context: JobContext
 
     /// How soon to look again at a volume that is still attached.
-    private static let patience: Duration = .seconds(15)
+    private static let pollInterval: Duration = .seconds(15)
 
     /// Deletes the volume if it is still the disk's, and nobody uses it; one that is gone is done.
     ///
@@ -29,7 +29,7 @@ struct VolumeRemoval: Sendable {
         }
         guard !volume.isAttached else {
             let message = "volume \(id) is attached to an instance; it is deleted when it has come off"
-            throw Conclusion.snooze(Self.patience, Reason("volume-in-use", message))
+            throw Conclusion.snooze(Self.pollInterval, Reason("volume-in-use", message))
         }
         guard !self.context.isDryRun else {
             throw Conclusion.rejected(

@@ -18,7 +18,7 @@ struct SchemaWatch: Sendable {
     private static let pause: Duration = .seconds(1)
 
     /// How long the server may take to tell what it has.
-    private static let patience: Duration = .seconds(10)
+    private static let queryTimeout: Duration = .seconds(10)
 
     init(
         _ database: PostgresConfiguration,
@@ -130,7 +130,7 @@ extension SchemaWatch {
         _ body: (PostgresConnection) async throws -> Value
     ) async throws -> Value {
         let connection = try await PostgresConnection.connect(
-            self.database.with { $0.callDeadline = Self.patience },
+            self.database.with { $0.callDeadline = Self.queryTimeout },
             on: self.loop,
             logger: self.logger
         )

@@ -42,7 +42,7 @@ final class Transfer {
     }
 
     /// When the wait for the first or the next byte has been long enough.
-    var patienceEnds: ContinuousClock.Instant {
+    var expiry: ContinuousClock.Instant {
         self.hasAnswer
             ? self.lastProgress.advanced(by: self.stallTimeout)
             : self.order.start.advanced(by: self.order.request.firstByteTimeout)

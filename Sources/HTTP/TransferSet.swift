@@ -59,7 +59,7 @@ final class TransferSet {
             self.complete(handle, ccurl_message_result(message))
         }
         let now = ContinuousClock.now
-        for (id, transfer) in self.transfers where transfer.patienceEnds <= now {
+        for (id, transfer) in self.transfers where transfer.expiry <= now {
             self.end(
                 id,
                 .timedOut,
@@ -71,7 +71,7 @@ final class TransferSet {
     /// Sleeps until a socket is ready, a timer of libcurl's or ours is due, or another thread wakes it.
     func wait() {
         let now = ContinuousClock.now
-        let due = self.transfers.values.map(\.patienceEnds).min() ?? now.advanced(by: .seconds(60))
+        let due = self.transfers.values.map(\.expiry).min() ?? now.advanced(by: .seconds(60))
         let pause = min(max(now.duration(to: due), .zero), .seconds(60))
         _ = curl_multi_poll(self.multi, nil, 0, CInt(pause.milliseconds + 1), nil)
     }

@@ -38,7 +38,7 @@ package struct KubernetesError: Error, Sendable {
     package var status: Int?
     /// What the server said.
     package var message: String
-    /// How long the server asks to wait before the next try.
+    /// How long the server asks to wait before the next attempt.
     package var retryAfter: Duration?
     package var underlying: (any Error)?
 

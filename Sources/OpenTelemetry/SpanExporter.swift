@@ -17,7 +17,7 @@ package struct SpanExporter: Service {
     /// How long spans wait for company.
     private static let delay: Duration = .seconds(1)
     /// How long the last ones may take when the program ends.
-    private static let farewell: Duration = .seconds(3)
+    private static let flushTimeout: Duration = .seconds(3)
     private static let mostAttempts = 4
     private static let retries = RetryPolicy(
         transient: Backoff(base: .milliseconds(300), cap: .seconds(5), jitter: 1.0 / 3...1)
@@ -47,7 +47,7 @@ package struct SpanExporter: Service {
                     while (try? await Task.sleep(for: Self.delay)) != nil { self.queue.wake() }
                 }
                 for await _ in self.queue.wakes { await self.export(within: self.settings.timeout) }
-                await self.export(within: min(Self.farewell, self.settings.timeout))
+                await self.export(within: min(Self.flushTimeout, self.settings.timeout))
                 group.cancelAll()
             }
         } onGracefulShutdown: {

@@ -8,7 +8,7 @@ import Postgres
 
 /// `reservation.tear-down`: ends a reservation and removes what it had.
 ///
-/// Host name, route, listing of the disk, services, pod, in this order; each try looks at what is there and goes on
+/// Host name, route, listing of the disk, services, pod, in this order; each attempt looks at what is there and goes on
 /// from that, so that it does not matter where an earlier one stopped. What has to be waited for is waited for by
 /// coming back. The disk is released by a job of its own, which this one enqueues.
 struct TearDown: JobHandler {

@@ -72,7 +72,7 @@ final class KubernetesPeer: Sendable {
         return self.client(with: try KubeconfigAccess(files: path ?? ""))
     }
 
-    /// A client that does not wait long between tries.
+    /// A client that does not wait long between attempts.
     func client(with access: any AccessProvider) -> KubernetesClient {
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         var client = KubernetesClient(access: access, namespace: "gpu-dev", http: self.http, logger: logger)

@@ -32,9 +32,9 @@ enum Step: Sendable {
     case delete(Int, days: Int)
     /// A job for the disk orders a snapshot of a volume that is another disk's, or nobody's.
     case steal(Int, fromNobody: Bool)
-    /// A job that waits has its next try.
+    /// A job that waits has its next attempt.
     case resume(Int)
-    /// Every job that waits has a few tries, so many minutes apart.
+    /// Every job that waits has a few attempts, so many minutes apart.
     case insist(minutes: Int)
     case pass(minutes: Int)
     case passDays(Int)

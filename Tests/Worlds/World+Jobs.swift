@@ -5,7 +5,7 @@ import Postgres
 import Synchronization
 
 extension World {
-    /// Enqueues a job of a kind, with what a producer would write, and has its first try.
+    /// Enqueues a job of a kind, with what a producer would write, and has its first attempt.
     func begin(_ task: Step.Task, _ disk: DiskName, _ zone: String, _ crash: Step.Crash) async throws {
         guard let order = try await self.order(task, disk, zone) else { return }
         try await self.send(order, crash)
@@ -78,7 +78,7 @@ extension World {
         }
     }
 
-    /// The next try of a job that waits.
+    /// The next attempt of a job that waits.
     func resume(_ position: Int, _ crash: Step.Crash = .none) async throws {
         var job = self.open.remove(at: position)
         guard let kind = self.place.kinds[JobKind(job.kind)] else { return }

@@ -15,7 +15,7 @@ final class World {
     var written: [DiskName: Int] = [:]
     /// Who uses a disk now.
     var holders: [DiskName: Holder] = [:]
-    /// Jobs that wait for their next try.
+    /// Jobs that wait for their next attempt.
     var open: [OpenJob] = []
     /// Why jobs that work on a disk were refused for good.
     var refusals: [DiskName: Set<String>] = [:]
@@ -37,7 +37,7 @@ final class World {
         let body: String
         let disk: DiskName?
         let reservation: String?
-        /// Since its first snooze after a try; nil if it has not been put off.
+        /// Since its first snooze after an attempt; nil if it has not been put off.
         var waited: Duration?
         var isUnsettled = false
         var tries = 0

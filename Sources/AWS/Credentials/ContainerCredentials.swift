@@ -44,7 +44,7 @@ struct ContainerCredentials: CredentialProvider {
         return try readToken(path, for: "container")
     }
 
-    /// Two seconds a try, three tries.
+    /// Two seconds an attempt, three attempts.
     private func send(
         _ request: HTTPRequest,
         _ deadline: ContinuousClock.Instant

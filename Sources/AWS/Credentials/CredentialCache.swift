@@ -5,7 +5,7 @@ import Synchronization
 /// The credentials in use, renewed ahead of their expiry.
 ///
 /// At most one renewal runs at a time; none that fails is the last. With less than 15 minutes left one caller renews
-/// while the others go on with the old keys, and a failure only means another try a little later. With less than 10
+/// while the others go on with the old keys, and a failure only means another attempt a little later. With less than 10
 /// minutes left everybody waits for the renewal; keys that have not expired are used even so if it fails.
 final class CredentialCache: Sendable {
     private let provider: any CredentialProvider

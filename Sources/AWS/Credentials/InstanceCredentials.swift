@@ -39,7 +39,7 @@ struct InstanceCredentials: CredentialProvider {
         HTTPRequest(.get, self.url(path), headers: ["X-aws-ec2-metadata-token": token])
     }
 
-    /// One try of a second; nil where nobody answers, as on every machine that is no instance.
+    /// One attempt of a second; nil where nobody answers, as on every machine that is no instance.
     private func send(
         _ request: HTTPRequest,
         _ deadline: ContinuousClock.Instant

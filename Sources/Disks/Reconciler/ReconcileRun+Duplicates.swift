@@ -25,7 +25,7 @@ extension ReconcileRun {
                 switch resolution.next {
                 case .nothing: self.statistics.synced += 1
                 case .change: self.statistics.updated += 1
-                case .bringIn(let newcomer): imports.append(newcomer)
+                case .bringIn(let disk): imports.append(disk)
                 }
             }
         }

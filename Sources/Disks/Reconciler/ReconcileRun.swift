@@ -48,9 +48,9 @@ struct ReconcileRun: Sendable {
     /// Throws only what ends the whole run.
     mutating func carryOut() async throws {
         for complaint in self.plan.complaints { self.log(complaint) }
-        let newcomers = try await self.resolveDuplicates()
+        let imported = try await self.resolveDuplicates()
         self.statistics.updated += try await self.write(self.plan.changes, DiskRows.update)
-        self.statistics.created += try await self.write(self.plan.imports + newcomers, DiskRows.insert)
+        self.statistics.created += try await self.write(self.plan.imports + imported, DiskRows.insert)
         for (volume, name) in self.plan.misnamed where self.hasTime() {
             try await self.rename(volume, to: name)
         }

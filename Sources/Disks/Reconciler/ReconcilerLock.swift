@@ -12,7 +12,7 @@ struct ReconcilerLock: Sendable {
     let session: PostgresConnection
 
     /// How long the server may take to say that the session still lives.
-    private static let patience: Duration = .seconds(5)
+    private static let queryTimeout: Duration = .seconds(5)
 
     /// Takes the lock in `session`; nil if somebody else has it.
     init?(in session: PostgresConnection) async throws(PostgresError) {
@@ -26,7 +26,7 @@ struct ReconcilerLock: Sendable {
     ///
     /// To be called before each change in AWS.
     func check() async throws(PostgresError) {
-        _ = try await self.session.run("SELECT 1", within: Self.patience)
+        _ = try await self.session.run("SELECT 1", within: Self.queryTimeout)
     }
 
     /// Gives the lock back, in the session that took it.

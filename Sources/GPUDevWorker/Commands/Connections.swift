@@ -10,7 +10,7 @@ enum Connections {
     private static let silence = Logger(label: "gpudev-worker") { _ in SwiftLogNoOpLogHandler() }
 
     /// How long a command waits for a connection before it says that there is none.
-    private static let patience: Duration = .seconds(4)
+    private static let timeout: Duration = .seconds(4)
 
     static func withBroker<Result>(
         _ configuration: RabbitMQConfiguration,
@@ -18,7 +18,7 @@ enum Connections {
     ) async throws -> Result {
         let named = configuration.with {
             $0.connectionName = "gpudev-worker command"
-            $0.connectTimeout = Self.patience
+            $0.connectTimeout = Self.timeout
         }
         return try await self.lend(body) { loop in
             try await RabbitMQConnection.connect(named, on: loop, logger: self.silence)
@@ -33,7 +33,7 @@ enum Connections {
     ) async throws -> Result {
         try await self.lend(body) { loop in
             // A pool goes on trying to connect for as long as a call may take; somebody at a terminal does not.
-            let hasty = configuration.with { $0.connectDeadline = Self.patience }
+            let hasty = configuration.with { $0.connectDeadline = Self.timeout }
             let probe = try await PostgresConnection.connect(hasty, on: loop, logger: self.silence)
             await probe.close()
             return PostgresPool(hasty.with { $0.connections = 0...2 }, on: loop, logger: self.silence)
@@ -46,7 +46,7 @@ enum Connections {
         _ configuration: PostgresConfiguration,
         _ body: (PostgresConnection) async throws -> Result,
     ) async throws -> Result {
-        let hasty = configuration.with { $0.connectDeadline = Self.patience }
+        let hasty = configuration.with { $0.connectDeadline = Self.timeout }
         return try await self.lend(body) { loop in
             try await PostgresConnection.connect(hasty, on: loop, logger: self.silence)
         } close: {

@@ -2,7 +2,7 @@ import ArgumentParser
 import FoundationEssentials
 import Jobs
 
-/// Which dead letters a command is about.
+/// Which dead-letter messages a command is about.
 struct DeadLetterOptions: ParsableArguments {
     @Option(help: "The dead queue by its full name; all of them if not given.")
     var queue: String?
@@ -46,7 +46,7 @@ struct DeadLetterOptions: ParsableArguments {
         }
     }
 
-    /// Replays the letters meant, and returns how many.
+    /// Replays the dead-letter messages meant, and returns how many.
     func replay(atMost limit: Int, pause: Duration, onReplay: () -> Void) async throws -> Int {
         let (broker, topology, database) = try await Settings.load(
             { $0.broker() },

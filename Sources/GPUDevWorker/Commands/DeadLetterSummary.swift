@@ -1,7 +1,7 @@
 import Jobs
 import RabbitMQ
 
-/// A dead letter in short.
+/// A dead-letter message in short.
 struct DeadLetterSummary: Encodable {
     let job_id: String
     let kind: String

@@ -52,7 +52,7 @@ struct Doctor: AsyncParsableCommand {
 
 extension Doctor {
     private static func examine(_ database: DatabaseSettings, _ report: inout DoctorReport) async {
-        let patient = database.pooled.with { $0.callDeadline = DoctorReport.patience }
+        let patient = database.pooled.with { $0.callDeadline = DoctorReport.timeout }
         let isThere = await report.check("PostgreSQL", "see what PostgreSQL says") {
             let server = try await Connections.withDatabase(patient) { try await Self.server($0) }
             return "\(server), \(database.transport)"
@@ -64,7 +64,7 @@ extension Doctor {
             }
             return
         }
-        let direct = database.direct.with { $0.callDeadline = DoctorReport.patience }
+        let direct = database.direct.with { $0.callDeadline = DoctorReport.timeout }
         await report.check("schema", "run `gpudev-worker migrate`") {
             try await Connections.withSession(direct) { try await Self.schema($0) }
         }
@@ -87,7 +87,7 @@ extension Doctor {
         _ topology: Topology,
         _ report: inout DoctorReport
     ) async {
-        let patient = broker.with { $0.requestTimeout = DoctorReport.patience }
+        let patient = broker.with { $0.requestTimeout = DoctorReport.timeout }
         let isThere = await report.check("RabbitMQ", "see what the broker says") {
             try await Connections.withBroker(patient) {
                 "version \($0.brokerProperties["version"]?.string ?? "unknown"), \(Transport(broker))"
@@ -108,7 +108,7 @@ extension Doctor {
         _ report: inout DoctorReport
     ) async {
         await report.check("AWS", "check the credentials, AWS_REGION and the way to AWS") {
-            let identity = try await STSClient(client).callerIdentity(deadline: .in(DoctorReport.patience))
+            let identity = try await STSClient(client).callerIdentity(deadline: .in(DoctorReport.timeout))
             return "account \(identity.account)"
         }
         if let dns {
@@ -116,7 +116,7 @@ extension Doctor {
                 let records = try await Route53Client(client).listRecordSets(
                     in: dns.hostedZoneID,
                     limit: 1,
-                    deadline: .in(DoctorReport.patience)
+                    deadline: .in(DoctorReport.timeout)
                 )
                 return "zone \(dns.hostedZoneID) can be read (\(records.first?.name ?? "empty"))"
             }
@@ -133,7 +133,7 @@ extension Doctor {
             ) {
                 let rules = try await ELBv2Client(client).describeRules(
                     of: routes.listenerARN,
-                    deadline: .in(DoctorReport.patience)
+                    deadline: .in(DoctorReport.timeout)
                 )
                 return "\(rules.count) rules on the listener"
             }
@@ -150,7 +150,7 @@ extension Doctor {
         let namespace = kubernetes.namespace
         var lacking: [Permission] = []
         let isThere = await report.check("Kubernetes", "check KUBECONFIG or EKS_CLUSTER_NAME") {
-            let deadline = ContinuousClock.Instant.in(DoctorReport.patience)
+            let deadline = ContinuousClock.Instant.in(DoctorReport.timeout)
             for permission in Permission.needed
             where try await !kubernetes.isAllowed(permission, deadline: deadline) {
                 lacking.append(permission)
@@ -173,7 +173,7 @@ extension Doctor {
             "Kubernetes namespace",
             "set KUBERNETES_NAMESPACE to the one of the pods, or make it"
         ) {
-            let deadline = ContinuousClock.Instant.in(DoctorReport.patience)
+            let deadline = ContinuousClock.Instant.in(DoctorReport.timeout)
             guard try await kubernetes.namespaceExists(deadline: deadline) else {
                 throw Failure(.failed, "namespace \(namespace) does not exist")
             }

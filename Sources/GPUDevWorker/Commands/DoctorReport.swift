@@ -9,7 +9,7 @@ struct DoctorReport {
     private(set) var isGood = true
 
     /// How long one thing may take to answer.
-    static let patience: Duration = .seconds(4)
+    static let timeout: Duration = .seconds(4)
 
     /// Asks one thing; `remedy` says what to do where the failure itself does not tell.
     ///

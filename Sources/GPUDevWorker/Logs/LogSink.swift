@@ -21,7 +21,7 @@ final class LogSink: Sendable {
     private let writer = DispatchQueue(label: "log")
 
     private static let gathering: DispatchTimeInterval = .milliseconds(20)
-    private static let farewell: DispatchTimeInterval = .seconds(1)
+    private static let flushTimeout: DispatchTimeInterval = .seconds(1)
 
     init(descriptor: CInt, limit: Int) {
         self.descriptor = descriptor
@@ -49,7 +49,7 @@ final class LogSink: Sendable {
             self.drain()
             isDone.signal()
         }
-        _ = isDone.wait(timeout: .now() + Self.farewell)
+        _ = isDone.wait(timeout: .now() + Self.flushTimeout)
     }
 
     private func drain() {

@@ -16,7 +16,7 @@ extension PrometheusRegistry {
             .histogram([0.005, 0.025, 0.1, 0.5, 1, 5, 10, 30, 60, 120, 240]),
             """
             How long a start ran, from its claim (from its delivery where a kind only writes rows) \
-            until its fate was committed.
+            until its outcome was committed.
             """
         ),
         MetricFamily(
@@ -45,7 +45,7 @@ extension PrometheusRegistry {
             "gpudev_starts_quarantined_total",
             .counter,
             """
-            Starts of a job that two starts before left without a fate: it runs alone, as it may \
+            Starts of a job that two starts before left without an outcome: it runs alone, as it may \
             kill its worker.
             """
         ),
@@ -77,7 +77,7 @@ extension PrometheusRegistry {
         MetricFamily(
             "gpudev_queue_messages",
             .gauge,
-            "Messages that are ready to be handed out; in a dead queue, its letters."
+            "Messages that are ready to be handed out; in a dead queue, its dead-letter messages."
         ),
         MetricFamily("gpudev_queue_consumers", .gauge, "Consumers of a queue, of all replicas."),
         MetricFamily(

@@ -55,7 +55,7 @@ package struct DeadLetter: Sendable {
         self.deadAt = headers[DeadLetterHeader.diedAt]?.string.flatMap { Date(rfc3339: $0) } ?? brokers?.time
         self.replayCount = DeadLetterHeader.replayCount(of: message)
         self.exchange = headers[DeadLetterHeader.exchange]?.string ?? brokers?.exchange ?? exchange
-        // The broker itself vouches for the key that brought it here; the headers of a letter that it buried are a
+        // The broker itself vouches for the key that brought it here; the headers of a message that it dead-lettered are a
         // producer's.
         let key =
             topology.leads(routingKey)
@@ -87,7 +87,7 @@ extension Malformed {
     }
 }
 
-/// What RabbitMQ writes into `x-death` of a letter that it has buried itself.
+/// What RabbitMQ writes into `x-death` of a message that it has dead-lettered itself.
 private struct BrokersDeath {
     let reason: String
     let isRejection: Bool

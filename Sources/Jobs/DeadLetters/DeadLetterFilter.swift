@@ -1,6 +1,6 @@
 package import FoundationEssentials
 
-/// Which dead letters are meant; a letter must meet all that is set.
+/// Which dead-letter messages are meant; a dead-letter message must meet all that is set.
 package struct DeadLetterFilter: Sendable {
     package var kind: String?
     package var reason: String?

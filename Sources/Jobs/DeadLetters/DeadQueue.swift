@@ -33,7 +33,7 @@ package struct DeadQueue: Sendable {
 
     /// Brings letters back, each in three steps: the ledger and the outbox in one transaction, then the verdict.
     ///
-    /// It can be interrupted at any point and done again: a letter whose replay is in the ledger already is only
+    /// It can be interrupted at any point and done again: a dead-letter message whose replay is in the ledger already is only
     /// taken off the queue. Returns how many were replayed.
     package func replay(
         matching filter: DeadLetterFilter,

@@ -1,6 +1,6 @@
 import EventLoops
 
-/// The try took longer than it may.
+/// The attempt took longer than it may.
 struct DeadlineExceeded: Error {}
 
 /// Runs `body` and cancels it when its time is up; throws `DeadlineExceeded` then.

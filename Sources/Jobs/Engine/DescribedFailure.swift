@@ -1,4 +1,4 @@
-/// An error of a client that says whether another try of the job may help.
+/// An error of a client that says whether another attempt of the job may help.
 package protocol DescribedFailure: Error {
     /// A short word, such as AWS's `UnauthorizedOperation`.
     var failureCode: String { get }
@@ -6,7 +6,7 @@ package protocol DescribedFailure: Error {
     /// Whether the same call may succeed later.
     var isWorthAnotherTry: Bool { get }
 
-    /// How long to wait at least before the next try; `nil` where that does not matter.
+    /// How long to wait at least before the next attempt; `nil` where that does not matter.
     var waitBeforeNextTry: Duration? { get }
 }
 

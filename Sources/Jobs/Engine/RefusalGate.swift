@@ -60,7 +60,7 @@ actor RefusalGate {
         }
     }
 
-    /// Waits until it is worth another try, after a refusal.
+    /// Waits until it is worth another attempt, after a refusal.
     func refused(_ role: Role, because error: PostgresError) async throws(Interrupted) -> Role {
         if role == .passer, self.hasProber { return try await self.wait() }
         self.hasProber = true

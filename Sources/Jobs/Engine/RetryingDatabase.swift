@@ -17,7 +17,7 @@ struct RetryingDatabase: Sendable {
     let logger: Logger
 
     /// How long giving back a claim may hold up the worker's end.
-    private static let patienceAtEnd: Duration = .seconds(2)
+    private static let releaseTimeout: Duration = .seconds(2)
 
     /// How often, and for how long, a kind's collision is repeated at once; each may have waited for a lock.
     private static let collisions = (most: 20, time: Duration.seconds(30))
@@ -28,7 +28,7 @@ struct RetryingDatabase: Sendable {
     private static let repeats = (most: 6, time: Duration.seconds(300))
 
     /// How long a server may take to show that it is there.
-    private static let patienceForProbe: Duration = .seconds(5)
+    private static let probeTimeout: Duration = .seconds(5)
 
     /// Does what the worker needs for itself until PostgreSQL has done it.
     func persist<Value>(_ operation: () async throws -> Value) async throws -> Value {
@@ -91,7 +91,7 @@ struct RetryingDatabase: Sendable {
         let loop = self.loop
         // The caller's task is cancelled by now; this short statement shall go out all the same.
         let release = Task(executorPreference: loop) {
-            try await ledger.release(claim, within: Self.patienceAtEnd)
+            try await ledger.release(claim, within: Self.releaseTimeout)
         }
         if case .failure(let error) = await release.result {
             self.logger.warning("a claim could not be given back", metadata: ["error": "\(error)"])
@@ -165,13 +165,13 @@ extension RetryingDatabase {
 
     /// Whether it was the statement, and not the server, that took too long.
     private func isThere() async -> Bool {
-        await self.pool.serverTakesWrites(within: Self.patienceForProbe)
+        await self.pool.serverTakesWrites(within: Self.probeTimeout)
     }
 
     /// Whether the pool has a connection that works; many may ask at once, and share what it has.
     private func answers() async -> Bool {
         do {
-            _ = try await self.pool.run("SELECT 1", within: Self.patienceForProbe)
+            _ = try await self.pool.run("SELECT 1", within: Self.probeTimeout)
             return true
         } catch {
             return !error.isConnectionLost

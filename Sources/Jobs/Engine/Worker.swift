@@ -34,7 +34,7 @@ package actor Worker {
     private var topologyFaults: [String] = []
 
     /// How long the last events may take to get out.
-    private static let farewell: Duration = .seconds(2)
+    private static let closeTimeout: Duration = .seconds(2)
 
     /// Nothing is connected before `run`.
     ///
@@ -210,7 +210,7 @@ extension Worker {
             await body()
             await self.relay.finish()
             group.addTask(executorPreference: self.loops.relay) {
-                try? await self.loops.relay.sleep(for: Self.farewell)
+                try? await self.loops.relay.sleep(for: Self.closeTimeout)
             }
             await group.next()
             group.cancelAll()

@@ -39,7 +39,7 @@ actor WorkerSession {
     private static let trust: Duration = .seconds(7)
 
     /// How long taking leave may hold up the worker's end.
-    private static let patienceAtEnd: Duration = .seconds(2)
+    private static let releaseTimeout: Duration = .seconds(2)
 
     init(
         _ configuration: PostgresConfiguration,
@@ -151,10 +151,10 @@ actor WorkerSession {
         // The caller's task is cancelled by now, and with it a pulse may have been, which ends the connection.
         let parting = Task(executorPreference: self.loop) {
             do {
-                _ = try await connection.run(leave, within: Self.patienceAtEnd)
+                _ = try await connection.run(leave, within: Self.releaseTimeout)
             } catch {
                 let another = try await self.connect()
-                _ = try await another.run(leave, within: Self.patienceAtEnd)
+                _ = try await another.run(leave, within: Self.releaseTimeout)
                 await another.close()
             }
         }

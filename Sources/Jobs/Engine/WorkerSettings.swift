@@ -15,12 +15,12 @@ package struct WorkerSettings: Sendable {
     /// How many jobs of a kind may run at once, where that is limited.
     package var kindLimits: [JobKind: Int] = [:]
 
-    /// How long one try may take, where the kind says nothing else.
+    /// How long one attempt may take, where the kind says nothing else.
     package var deadline: Duration = .seconds(60)
 
     package var retries = RetrySchedule()
 
-    /// After so many starts in a row that were left without a fate, a job is poison.
+    /// After so many starts in a row that were left without an outcome, a job is poison.
     package var maximumStarts = 5
 
     /// How long a job of unknown kind waits for a newer replica, in `unknownKindSteps` steps.

@@ -24,9 +24,7 @@ package struct JobID: Hashable, Sendable, CustomStringConvertible {
     /// A UUID of version 8 (RFC 9562, section 5.8): the digits of this id combined with a digest (FNV-1a) of the
     /// purpose, so that two jobs never have the same successor.
     package func derived(for purpose: String) -> JobID {
-        let digest: [UInt64] = [0, 1].map { seed in
-            purpose.utf8.reduce(0xcbf2_9ce4_8422_2325 ^ seed) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
-        }
+        let digest = [0, 1].map { StableHash(purpose, seed: $0).value }
         var position = 0
         let text = self.description.map { character in
             guard let digit = character.hexDigitValue else { return String(character) }

@@ -26,7 +26,7 @@ package final class WorkerHealth: Sendable {
         var unconsumed: [String: String] = [:]
         var isDraining = false
         var relayMoved: ContinuousClock.Instant?
-        /// When the tries that run now must have ended, by an arbitrary number.
+        /// When the attempts that run now must have ended, by an arbitrary number.
         var deadlines: [Int: ContinuousClock.Instant] = [:]
         var lastTry = 0
     }
@@ -75,7 +75,7 @@ package final class WorkerHealth: Sendable {
         }
     }
 
-    /// Whether the loops, the relay and the tries move, whoever else is away; if not, only a restart helps.
+    /// Whether the loops, the relay and the attempts move, whoever else is away; if not, only a restart helps.
     package func liveness() -> [Check] {
         let loops = self.loops.map { loop in
             Check(name: "\(loop.name)-loop", trouble: self.stall(loop.busyTime, "one turn has lasted"))

@@ -5,10 +5,10 @@ package struct Claim: Sendable {
     /// Until when the job is held, at the earliest; nothing may be done for it any more after that.
     var expiry: ContinuousClock.Instant
 
-    /// Which start since the last attempt that ended, counted from 1; those before were left without a fate.
+    /// Which start since the last attempt that ended, counted from 1; those before were left without an outcome.
     let start: Int
 
-    /// The tries that have ended before.
+    /// The attempts that have ended before.
     let attempts: Int
 
     /// How often the job has died before.
@@ -29,7 +29,7 @@ package struct Claim: Sendable {
     /// What the kind has to record should the job fail for good in this run, whatever the cause.
     var onDeath: @Sendable (Reason) -> [Write] = { _ in [] }
 
-    /// Whether the start before was left without a fate, so that what it did last is not known.
+    /// Whether the start before was left without an outcome, so that what it did last is not known.
     let followsUnsettledStart: Bool
 
     /// How long it has been snoozing, since the first time.
@@ -38,10 +38,10 @@ package struct Claim: Sendable {
     /// Whether the job has never been started before.
     var isFirst: Bool { self.start == 1 && self.attempts == 0 && self.turns == 0 && self.deaths == 0 }
 
-    /// Whether two starts before were left without a fate: it may be the job that ends its worker, and runs alone.
+    /// Whether two starts before were left without an outcome: it may be the job that ends its worker, and runs alone.
     var isSuspect: Bool { self.start > 2 }
 
-    /// The number of the try that this start is.
+    /// The number of the attempt that this start is.
     var attempt: Int { self.attempts + 1 }
 }
 

@@ -5,7 +5,7 @@ struct Ledger: Sendable {
     let pool: PostgresPool
     let worker: WorkerIdentity
 
-    /// After so many starts without a fate a job is poison, and need not wait to be told so.
+    /// After so many starts without an outcome a job is poison, and need not wait to be told so.
     let maximumStarts: Int
 
     /// Takes the job if nobody else has it and it is not finished.

@@ -1,6 +1,6 @@
 package import RabbitMQ
 
-/// The headers that a dead letter carries beside its own.
+/// The headers that a dead-letter message carries beside its own.
 package enum DeadLetterHeader {
     package static let reason = "x-dead-reason"
     package static let code = "x-dead-code"
@@ -19,7 +19,7 @@ package enum DeadLetterHeader {
     package static let ofDeath = [reason, code, error, attempts, diedAt]
     static let ofOrigin = [exchange, routingKey, expiration, userID]
 
-    /// What RabbitMQ adds when it buries a message itself.
+    /// What RabbitMQ adds when it dead-letters a message itself.
     static let ofBroker = [
         "x-death", "x-first-death-exchange", "x-first-death-queue", "x-first-death-reason",
         "x-last-death-exchange",

@@ -15,7 +15,7 @@ extension Message {
         return message
     }
 
-    /// The routing key that a letter had before its death, if it came by `exchange` then.
+    /// The routing key that a dead-letter message had before its death, if it came by `exchange` then.
     func routingKeyBeforeDeath(on exchange: String) -> String? {
         let headers = self.properties.headers
         guard headers[DeadLetterHeader.reason] != nil, headers[DeadLetterHeader.exchange]?.string == exchange

@@ -15,7 +15,7 @@ struct BacklogWatch: Sendable {
     let logger: Logger
 
     private static let period: Duration = .seconds(15)
-    private static let patience: Duration = .seconds(5)
+    private static let queryTimeout: Duration = .seconds(5)
     private static let destinations = ["jobs", "events", "dead"]
 
     /// Asks PostgreSQL until the task is cancelled, whether there is a broker or not.
@@ -54,7 +54,7 @@ extension BacklogWatch {
                     ORDER BY available_at LIMIT 100000) AS rows
                 GROUP BY destination
                 """,
-                within: Self.patience
+                within: Self.queryTimeout
             ).rows
             var found: [String: (due: Int, later: Int, oldest: Double)] = [:]
             for row in rows {
@@ -83,7 +83,7 @@ extension BacklogWatch {
                 SELECT (SELECT count(*) FROM outbox WHERE set_aside_at IS NOT NULL) AS set_aside,
                     (SELECT count(*) FROM job_schedules WHERE NOT is_enabled AND last_error IS NOT NULL) AS failed
                 """,
-                within: Self.patience
+                within: Self.queryTimeout
             ).rows.first
             if let row {
                 setAside = Double(try row.read("set_aside", as: Int.self))
@@ -149,7 +149,7 @@ extension BacklogWatch {
                 SELECT extract(epoch FROM now() - min(finished_at))::float8 AS age FROM job_ledger
                 WHERE state = 'dead' AND kind LIKE \("\(name).%")
                 """,
-                within: Self.patience
+                within: Self.queryTimeout
             ).rows.first
             return try row?.readOptional("age") ?? 0
         } catch {

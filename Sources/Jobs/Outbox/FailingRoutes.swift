@@ -28,7 +28,7 @@ struct FailingRoutes: Sendable {
         return due.sorted { $0.value.retryAt < $1.value.retryAt }.prefix(count).map(\.key)
     }
 
-    /// A message of that route was left unanswered; the pauses until the next try grow from a second to a minute.
+    /// A message of that route was left unanswered; the pauses until the next attempt grow from a second to a minute.
     mutating func suspect(_ route: OutboxRoute, at now: Instant) {
         guard self.suspicions.count < Self.most || self.contains(route) else { return }
         var suspicion = self.suspicions[route] ?? Suspicion(retryAt: now)

@@ -51,7 +51,7 @@ actor OutboxRelay {
     ///
     /// A broker that has just come back may lose what it takes before its queues have leaders, and never answers for
     /// it; the same messages go out again over another connection then.
-    private static let patience: Duration = .seconds(6)
+    private static let confirmTimeout: Duration = .seconds(6)
 
     /// How long the rest of a batch may stay unanswered when the broker has answered for some of it.
     private static let silence: Duration = .seconds(2)
@@ -148,7 +148,7 @@ extension OutboxRelay {
         let outcomes = await self.metrics.publish(
             batch.map { self.outgoing($0.id, $0.message) },
             over: connection,
-            within: Self.patience,
+            within: Self.confirmTimeout,
             silence: Self.silence
         )
         var (failure, hasAnswer): (RabbitMQError?, Bool) = (nil, false)

@@ -5,7 +5,7 @@ import RabbitMQ
 /// What has become of rows of the outbox that were published, until PostgreSQL is told.
 ///
 /// A row is deleted only when the broker is answerable for its message. One that was not taken, or not answered for,
-/// comes back after a pause that grows from seconds to ten minutes; one that no try can help is set aside for a person.
+/// comes back after a pause that grows from seconds to ten minutes; one that no attempt can help is set aside for a person.
 struct OutboxSettlement: Sendable {
     private var confirmed: [Int] = []
     private var untaken: [Int] = []

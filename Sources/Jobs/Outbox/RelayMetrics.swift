@@ -36,11 +36,11 @@ struct RelayMetrics: Sendable {
     func publish(
         _ messages: [OutgoingMessage],
         over connection: RabbitMQConnection,
-        within patience: Duration,
+        within timeout: Duration,
         silence: Duration,
     ) async -> [PublishOutcome] {
         let start = ContinuousClock.now
-        let outcomes = await connection.outcomes(of: messages, within: patience, silence: silence)
+        let outcomes = await connection.outcomes(of: messages, within: timeout, silence: silence)
         let duration = start.duration(to: .now)
         for (message, outcome) in zip(messages, outcomes) {
             let exchange = self.exchanges[message.exchange]

@@ -51,7 +51,7 @@ extension FieldTable {
 }
 
 extension FieldValue {
-    /// Reads the letter and the value that follow a name.
+    /// Reads the dead-letter message and the value that follow a name.
     fileprivate init(storedIn field: inout any UnkeyedDecodingContainer) throws {
         switch try field.decode(String.self) {
         case "t": self = .bool(try field.decode(Bool.self))

@@ -19,7 +19,7 @@ package struct JobsTable: Sendable {
         ) ?? "[]"
     }
 
-    /// One job with its failed tries and what of it waits in the outbox, as a JSON object; nil if nothing is known.
+    /// One job with its failed attempts and what of it waits in the outbox, as a JSON object; nil if nothing is known.
     package func show(_ job: JobID) async throws(PostgresError) -> String? {
         try await self.json(
             """

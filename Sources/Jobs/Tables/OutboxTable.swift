@@ -6,7 +6,7 @@ package struct OutboxTable: Sendable {
 
     package init(_ database: PostgresPool) { self.database = database }
 
-    /// How many rows are set aside, since no try can help them, with the oldest one's id and error.
+    /// How many rows are set aside, since no attempt can help them, with the oldest one's id and error.
     package func setAside() async throws(PostgresError) -> (count: Int, oldest: Int, error: String)? {
         let row = try await self.database.run(
             """

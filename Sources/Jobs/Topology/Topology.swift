@@ -73,9 +73,9 @@ package struct Topology: Sendable {
             DeclaredQueue(
                 name: self.deadQueue(family.queue),
                 exchange: self.deadExchange,
-                // What the broker buries of messages that came by the name of their queue has that as its key.
+                // What the broker dead-letters of messages that came by the name of their queue has that as its key.
                 routingKeys: [family.pattern, self.queue(family.queue)],
-                // Looking at a letter returns it to the queue, which must never wear it out.
+                // Looking at a dead-letter message returns it to the queue, which must never wear it out.
                 arguments: ["x-queue-type": "quorum", "x-delivery-limit": 1_000_000_000],
             )
         }

@@ -1,7 +1,7 @@
 import Dispatch
 import Synchronization
 
-/// One try to open a connection, on a thread that may wait; whoever waits for it waits no longer than agreed.
+/// One attempt to open a connection, on a thread that may wait; whoever waits for it waits no longer than agreed.
 final class ConnectAttempt: Sendable {
     typealias Outcome = Result<Wire, RabbitMQError>
 
@@ -30,9 +30,9 @@ final class ConnectAttempt: Sendable {
     }
 
     private func start(_ configuration: RabbitMQConfiguration) {
-        let patience = configuration.connectTimeout.components.seconds + 1
+        let timeout = configuration.connectTimeout.components.seconds + 1
         DispatchQueue.global().async { self.finish(Outcome.opening(configuration)) }
-        DispatchQueue.global().asyncAfter(deadline: .now() + .seconds(Int(patience))) {
+        DispatchQueue.global().asyncAfter(deadline: .now() + .seconds(Int(timeout))) {
             self.finish(.failure(RabbitMQError(.deadlineExceeded, during: "connect", "no answer in time")))
         }
     }

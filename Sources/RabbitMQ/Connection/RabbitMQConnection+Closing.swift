@@ -5,14 +5,14 @@ extension RabbitMQConnection {
     /// Sends the recorded verdicts, then takes leave of the broker in order; at the deadline without its leave.
     ///
     /// Deliveries that come in meanwhile return to their queues. Publishes that still wait fail with `closed`.
-    package func close(within patience: Duration = .seconds(5)) async {
+    package func close(within timeout: Duration = .seconds(5)) async {
         guard self.wire != nil, !self.isClosing else {
             _ = await self.waitUntilClosed()
             return
         }
         self.flush()
         self.isClosing = true
-        self.loop.after(patience) { [weak self] in self?.assumeIsolated { $0.end(with: nil) } }
+        self.loop.after(timeout) { [weak self] in self?.assumeIsolated { $0.end(with: nil) } }
         // The channel's own leave shows that the broker has seen every verdict.
         await self.leave("channel.close", answeredBy: AMQP_CHANNEL_CLOSE_OK_METHOD) { wire in
             wire.send(AMQP_CHANNEL_CLOSE_METHOD, amqp_channel_close_t()) { method, writer in

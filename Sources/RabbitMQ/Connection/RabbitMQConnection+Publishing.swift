@@ -8,10 +8,10 @@ extension RabbitMQConnection {
         to exchange: String,
         routingKey: String,
         mandatory: Bool = true,
-        within patience: Duration = .seconds(30),
+        within timeout: Duration = .seconds(30),
     ) async throws(RabbitMQError) -> PublishOutcome {
         let outgoing = OutgoingMessage(message, to: exchange, routingKey: routingKey, mandatory: mandatory)
-        let outcomes = try await self.publish([outgoing], within: patience)
+        let outcomes = try await self.publish([outgoing], within: timeout)
         return outcomes[0]
     }
 
@@ -21,9 +21,9 @@ extension RabbitMQConnection {
     /// (`blocked` where that is why), `connectionLost`, `closed`, `cancelled`, or what the broker closed the channel for.
     package func publish(
         _ batch: [OutgoingMessage],
-        within patience: Duration
+        within timeout: Duration
     ) async throws(RabbitMQError) -> [PublishOutcome] {
-        let outcomes = await self.outcomes(of: batch, within: patience)
+        let outcomes = await self.outcomes(of: batch, within: timeout)
         for case .unanswered(let error) in outcomes { throw error }
         return outcomes
     }
@@ -36,12 +36,12 @@ extension RabbitMQConnection {
     ///
     /// - Parameters:
     ///   - batch: What to publish.
-    ///   - patience: How long to wait at most.
+    ///   - timeout: How long to wait at most.
     ///   - silence: How long to wait for the rest when the broker has answered for some and says no more; as long as
-    ///     `patience` if not given.
+    ///     `timeout` if not given.
     package func outcomes(
         of batch: [OutgoingMessage],
-        within patience: Duration,
+        within timeout: Duration,
         silence: Duration? = nil,
     ) async -> [PublishOutcome] {
         guard self.wire != nil, !self.isClosing else {
@@ -54,8 +54,8 @@ extension RabbitMQConnection {
             await withCheckedContinuation { waiting in
                 let open = PublishBatch(
                     count: batch.count,
-                    deadline: .now + patience,
-                    silenceLimit: silence ?? patience,
+                    deadline: .now + timeout,
+                    silenceLimit: silence ?? timeout,
                     waiting: waiting
                 )
                 self.enqueue(batch, as: id, open)

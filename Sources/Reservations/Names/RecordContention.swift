@@ -1,6 +1,6 @@
 import Jobs
 
-/// Somebody changed the records each time between our look and our change; the next try of the job looks again.
+/// Somebody changed the records each time between our look and our change; the next attempt of the job looks again.
 struct RecordContention: Error, DescribedFailure {
     var failureCode: String { "InvalidChangeBatch" }
     var isWorthAnotherTry: Bool { true }

@@ -18,7 +18,7 @@ struct ContentsListing: Sendable {
     private let store: ContentsStore
     private let disk: HeldDisk
 
-    private static let patience: Duration = .seconds(60)
+    private static let timeout: Duration = .seconds(60)
     static let pause: Duration = .seconds(3)
 
     init(of disk: HeldDisk, id: JobID, store: ContentsStore, in database: PostgresPool) {
@@ -37,7 +37,7 @@ struct ContentsListing: Sendable {
     /// Whether it has begun and may still be waited for.
     func isUnderWay() async throws -> Bool {
         guard case .underWay(let age) = try await self.job.progress() else { return false }
-        return age < Self.patience
+        return age < Self.timeout
     }
 
     /// Begins it; false if that has been done before.

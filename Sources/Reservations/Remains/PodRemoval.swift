@@ -17,7 +17,7 @@ struct PodRemoval: Sendable {
     private static let gracePeriod: Duration = .seconds(30)
 
     /// How long after its time a pod is left to its node.
-    private static let patience: TimeInterval = 600
+    private static let nodeTimeout: TimeInterval = 600
 
     /// Whose pod it is.
     private static let userAnnotation = "gpu-dev-user-id"
@@ -68,7 +68,7 @@ struct PodRemoval: Sendable {
         guard let due = pod.deletionTime else { return }
         let now = try await self.database.now()
         guard due < now else { return }
-        guard try await self.hasNoNode(pod) || due.addingTimeInterval(Self.patience) < now else { return }
+        guard try await self.hasNoNode(pod) || due.addingTimeInterval(Self.nodeTimeout) < now else { return }
         self.logger.notice("a pod is being deleted by force", metadata: self.metadata(of: pod))
         try await self.kubernetes.deletePod(pod, gracePeriod: .zero, deadline: self.deadline)
     }

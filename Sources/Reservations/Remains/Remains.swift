@@ -5,7 +5,7 @@ import Postgres
 
 /// What a reservation leaves behind: host name, route, services and pod.
 ///
-/// Whatever an earlier try has removed is found gone and passed over.
+/// Whatever an earlier attempt has removed is found gone and passed over.
 struct Remains: Sendable {
     let reservation: ReservationID
     let names: HostNameRemoval

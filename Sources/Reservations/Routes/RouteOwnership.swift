@@ -13,7 +13,7 @@ struct RouteOwnership: Sendable {
     private static let userAnnotation = "gpu-dev-user-id"
 
     /// How long to leave a pod that has no node yet.
-    private static let patience: Duration = .seconds(5)
+    private static let pollInterval: Duration = .seconds(5)
 
     /// Ends the attempt unless the pod is the reservation's and runs on the instance.
     func check(_ payload: CreateTargetGroup.Payload, of reservation: Reservation) async throws {
@@ -32,7 +32,7 @@ struct RouteOwnership: Sendable {
         }
         guard let name = pod.nodeName else {
             throw Conclusion.snooze(
-                Self.patience,
+                Self.pollInterval,
                 Reason("pod-pending", "pod \(payload.pod) has no node yet")
             )
         }

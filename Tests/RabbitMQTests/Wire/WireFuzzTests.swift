@@ -90,7 +90,7 @@ import Testing
 
     @Test(arguments: ["A", "F"])
     func `a frame full of tables inside one another is read`(kind: String) throws {
-        // Each level takes a letter and a length, and one of tables an empty name before them.
+        // Each level takes a dead-letter message and a length, and one of tables an empty name before them.
         let name: [UInt8] = kind == "F" ? [0] : []
         let depth = (Self.frame - 64) / (5 + name.count)
         var bytes: [UInt8] = []

@@ -69,13 +69,6 @@ struct AttemptPolicy: Sendable {
         return .again(after: max(delay, least), reason, usesAttempt: true)
     }
 
-    /// A final failure if the job has been started too often without any outcome: it seems to kill its worker.
-    func poison(_ claim: Claim) -> Outcome? {
-        guard claim.start > self.settings.maximumStarts else { return nil }
-        let error = "\(claim.start - 1) starts ended without any outcome: the job seems to kill its worker"
-        return .dead(FinalFailure(.poison, error: error, attempts: claim.attempts), triedInVain: nil)
-    }
-
     /// A kind that no one here knows may be known to a newer replica, so the job waits a few times.
     func unknownKind(_ kind: JobKind, known: [String], _ claim: Claim) -> Outcome {
         let names = known.joined(separator: ", ")

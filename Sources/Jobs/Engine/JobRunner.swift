@@ -6,7 +6,7 @@ import Tracing
 
 /// Takes one delivery to its end: claims the job, runs its handler, has the outcome recorded.
 ///
-/// What a kind does is in its handler, what its end means `AttemptPolicy` decides, and `Recorder` records it. Everything
+/// What a kind does is in its handler, what its end means `AttemptPolicy` decides, and `OutcomeRecorder` records it. Everything
 /// runs on the job loop.
 actor JobRunner {
     nonisolated let loop: EventLoop
@@ -24,7 +24,7 @@ actor JobRunner {
     private let health: WorkerHealth
     private let metrics: JobMetrics
     private let traces: JobTraces
-    private let recorder: Recorder
+    private let recorder: OutcomeRecorder
     private let logger: Logger
 
     /// How long a claim outlasts the deadline of an attempt.
@@ -54,7 +54,7 @@ actor JobRunner {
         self.health = health
         self.metrics = metrics
         self.traces = JobTraces(tracer: tracer)
-        self.recorder = Recorder(
+        self.recorder = OutcomeRecorder(
             topology: topology,
             ledger: ledger,
             database: database,

@@ -157,7 +157,7 @@ POISON = {
         disk(b'"size_gb":"10"'), ("reservation.map-dns", b'{"reservation_id": "r", "node_port": 65536}'),
         ("reservation.create-target-group", b'{"reservation_id": null}'),
     ],
-    "unknown-kind": [("disk.polish", b"{}"), ("reservation.extend", b'{"by": "1h"}')],
+    "unknown-kind": [("disk.polish", b"{}"), ("reservation.applaud", b'{"by": "1h"}')],
 }
 
 

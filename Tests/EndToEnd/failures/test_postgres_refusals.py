@@ -75,7 +75,7 @@ def test_what_is_refused_to_a_kind_costs_attempts_and_ends(restricted):
         "disk.delete", {"user_id": "alice", "disk_name": "home", "operation_id": str(uuid.uuid4())})
     data = restricted.event(job)["data"]
     assert (data["reason"], data["code"], data["attempts"]) == ("exhausted", "42501", 2)
-    assert "what was to be written with its death was refused" in data["error"]
+    assert "what was to be written with it was refused" in data["error"]
     invariants.check(restricted, [], [job])
     properties, _ = restricted.letter()
     assert properties.headers["x-dead-reason"] == "exhausted" and properties.headers["x-dead-error"] == data["error"]

@@ -2,7 +2,7 @@ import Logging
 import Postgres
 
 /// Records the outcome of an attempt: ledger, rows and outgoing messages, all in one transaction.
-struct Recorder: Sendable {
+struct OutcomeRecorder: Sendable {
     let topology: Topology
     let ledger: Ledger
     let database: RetryingDatabase
@@ -119,7 +119,7 @@ struct Recorder: Sendable {
     }
 }
 
-extension Recorder {
+extension OutcomeRecorder {
     /// Commits the writes together with the messages, and hands these to the relay.
     private func commit(_ writes: [Write], sending messages: [OutboxMessage]) async throws {
         let insertions = try messages.map { Write(own: try $0.insertion(after: OutboxDispatch.headStart)) }

@@ -5,7 +5,7 @@ import Logging
 import Platform
 
 /// Deletes volumes of a disk whose data is safe, or that never had any.
-struct VolumeRemoval: Sendable {
+struct VolumeDeletion: Sendable {
     let ec2: EC2Client
     let disk: Disk
     let context: JobContext

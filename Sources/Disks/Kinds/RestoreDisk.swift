@@ -181,11 +181,11 @@ extension RestoreDisk {
             ]
             try await self.ec2.createTags(tags, on: [volume.id], deadline: job.context.deadline)
         }
-        let removal = VolumeRemoval(ec2: self.ec2, disk: disk, context: job.context)
+        let deletion = VolumeDeletion(ec2: self.ec2, disk: disk, context: job.context)
         for broken in volumes.broken
         where !job.context.isDryRun && broken.reservation == job.payload.reservation.description {
             let reason = "it never came to life, and \(volume.id) did"
-            try await removal.delete(broken.id, of: job.payload.reservation, because: reason)
+            try await deletion.delete(broken.id, of: job.payload.reservation, because: reason)
         }
         return self.success(volume, snapshots, disk, job)
     }
@@ -202,8 +202,8 @@ extension RestoreDisk {
         let copy = FinalSnapshot(of: label, for: job, in: self.ec2)
         let snapshot = try await copy.completed(of: volume, after: snapshots)
         let reason = "its data is in \(snapshot.id) and needed in \(job.payload.zone)"
-        let removal = VolumeRemoval(ec2: self.ec2, disk: disk, context: job.context)
-        try await removal.delete(volume.id, because: reason)
+        let deletion = VolumeDeletion(ec2: self.ec2, disk: disk, context: job.context)
+        try await deletion.delete(volume.id, because: reason)
         return .snooze(
             Self.pollInterval.own,
             Reason("volume-moving", "volume \(volume.id) is being replaced")
@@ -247,9 +247,9 @@ extension RestoreDisk {
 
     /// Ends the job when a second volume did not come to life either.
     private func giveUp(_ broken: [Volume], _ disk: Disk, _ job: Job<Payload>) async throws -> Conclusion {
-        let removal = VolumeRemoval(ec2: self.ec2, disk: disk, context: job.context)
+        let deletion = VolumeDeletion(ec2: self.ec2, disk: disk, context: job.context)
         for volume in broken where !job.context.isDryRun {
-            try await removal.delete(
+            try await deletion.delete(
                 volume.id,
                 of: job.payload.reservation,
                 because: "it never came to life"

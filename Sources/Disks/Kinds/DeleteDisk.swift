@@ -180,11 +180,11 @@ extension DeleteDisk {
             deleteDate: date
         )
         let copy = FinalSnapshot(of: label, for: job, in: self.ec2)
-        let removal = VolumeRemoval(ec2: self.ec2, disk: disk, context: job.context)
+        let deletion = VolumeDeletion(ec2: self.ec2, disk: disk, context: job.context)
         for volume in volumes.live {
             let snapshot = try await copy.completed(of: volume, after: snapshots)
             let reason = "its disk is deleted, and its data is in \(snapshot.id)"
-            try await removal.delete(volume.id, because: reason)
+            try await deletion.delete(volume.id, because: reason)
         }
         let after = try await DiskSnapshots(of: disk.key, in: self.ec2, deadline: job.context.deadline)
         let last = after.all.last { $0.tags[EC2Client.operationTag] == job.id.description }

@@ -184,9 +184,9 @@ extension ReleaseDisk {
             throw conclusion
         }
         let snapshots = try await self.snapshots(of: disk, job)
-        let removal = VolumeRemoval(ec2: self.ec2, disk: disk, context: job.context)
+        let deletion = VolumeDeletion(ec2: self.ec2, disk: disk, context: job.context)
         let reason = "its data is in \(snapshot.id)"
-        try await removal.delete(volume.id, of: payload.reservation, because: reason)
+        try await deletion.delete(volume.id, of: payload.reservation, because: reason)
         return self.success(of: job, disk, snapshots, snapshot: snapshot.id, volume: volume.id)
     }
 
@@ -229,9 +229,9 @@ extension ReleaseDisk {
             snapshot.tags[EC2Client.operationTag] == job.id.description && snapshot.state == .completed
         }
         guard !job.isDryRun else { return self.success(of: job, isReleased: true) }
-        let removal = VolumeRemoval(ec2: self.ec2, disk: disk, context: job.context)
+        let deletion = VolumeDeletion(ec2: self.ec2, disk: disk, context: job.context)
         for broken in volumes.broken where broken.reservation == disk.holder {
-            try await removal.delete(
+            try await deletion.delete(
                 broken.id,
                 of: job.payload.reservation,
                 because: "it never came to life"

@@ -82,6 +82,21 @@ struct NewestState: Sendable {
         return (volumes, try await DiskSnapshots(of: disk.key, in: ec2, deadline: deadline))
     }
 
+    /// The state for a job of a reservation's, with the volumes and the snapshots that it was made from.
+    static func read(
+        of disk: Disk,
+        for purpose: Purpose,
+        of reservation: ReservationID?,
+        _ job: Job<some Any>,
+        in ec2: EC2Client,
+        _ database: PostgresPool,
+    ) async throws -> (state: NewestState, volumes: DiskVolumes, snapshots: DiskSnapshots) {
+        let deadline = job.context.deadline
+        let (volumes, snapshots) = try await self.sources(of: disk, in: ec2, database, deadline: deadline)
+        let state = NewestState(of: disk, volumes, snapshots, for: purpose, of: reservation, job: job.id)
+        return (state, volumes, snapshots)
+    }
+
     /// The newest kept snapshot, if it is of another volume and began after this volume was made.
     ///
     /// Then somebody has worked on the disk elsewhere since, and the volume is probably one that was left behind.

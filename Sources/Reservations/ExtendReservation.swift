@@ -51,10 +51,7 @@ struct ExtendReservation: JobHandler {
     func act(on job: Job<Payload>) async throws -> Success {
         let payload = job.payload
         let reservation = try await Reservation.findLive(payload.reservation, in: self.database)
-        if let user = payload.user, user.description != reservation.user {
-            let message = "reservation \(reservation.id) is not \(user)'s"
-            throw Conclusion.rejected(Reason("foreign-reservation", message))
-        }
+        try reservation.check(isOf: payload.user)
         let term = try await Term.find(reservation.id, in: self.database)
         guard let term, let end = term.end, [.active, .preparing].contains(reservation.status) else {
             let message = "reservation \(reservation.id) has not been launched, so it has no end to be moved"

@@ -39,6 +39,12 @@ extension Reservation {
         return reservation
     }
 
+    /// Rejects the job of a user whose reservation it is not; nothing is checked where no user asks.
+    func check(isOf user: UserID?) throws(Conclusion) {
+        guard let user, user.description != self.user else { return }
+        throw .rejected(Reason("foreign-reservation", "reservation \(self.id) is not \(user)'s"))
+    }
+
     /// Ends the reservation if it is live; one that has ended keeps its state.
     ///
     /// Older programs ended reservations without writing down when; that is made up for.

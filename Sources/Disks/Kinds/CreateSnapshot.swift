@@ -147,20 +147,13 @@ extension CreateSnapshot {
 
     /// Ends the attempt unless the volume holds the newest data: its snapshot would be taken for that.
     private func requireNewestData(on volume: Volume, of disk: Disk, _ job: Job<Payload>) async throws {
-        let deadline = job.context.deadline
-        let (volumes, snapshots) = try await NewestState.sources(
+        let (state, _, _) = try await NewestState.read(
             of: disk,
-            in: self.ec2,
-            self.database,
-            deadline: deadline
-        )
-        let state = NewestState(
-            of: disk,
-            volumes,
-            snapshots,
             for: .handingOut,
             of: job.payload.reservation,
-            job: job.id
+            job,
+            in: self.ec2,
+            self.database
         )
         switch state.finding {
         case .volume(let current) where current.id == volume.id: return

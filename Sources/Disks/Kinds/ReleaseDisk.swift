@@ -98,20 +98,13 @@ struct ReleaseDisk: JobHandler {
             guard job.context.waited < Self.timeToEnd else { throw Conclusion.rejected(reason) }
             throw Conclusion.snooze(Self.pollInterval, reason)
         }
-        let deadline = job.context.deadline
-        let (volumes, snapshots) = try await NewestState.sources(
+        let (state, volumes, snapshots) = try await NewestState.read(
             of: disk,
-            in: self.ec2,
-            self.database,
-            deadline: deadline
-        )
-        let state = NewestState(
-            of: disk,
-            volumes,
-            snapshots,
             for: .release,
             of: payload.reservation,
-            job: job.id
+            job,
+            in: self.ec2,
+            self.database
         )
         return try await self.release(disk, state, volumes, snapshots, job)
     }

@@ -77,13 +77,9 @@ struct RenameDisk: JobHandler {
 extension RenameDisk {
     private func rename(_ disk: Disk, _ job: Job<Payload>) async throws -> Success {
         let deadline = job.context.deadline
-        let (volumes, snapshots) = try await NewestState.sources(
-            of: disk,
-            in: self.ec2,
-            self.database,
-            deadline: deadline
-        )
+        let volumes = try await DiskVolumes(of: disk, in: self.ec2, self.database, deadline: deadline)
         let named = try await self.named(job, deadline)
+        let snapshots = DiskSnapshots(named.old.snapshots.filter { $0.tags[DiskTag.disk] == disk.name })
         if let refusal = try await self.refusal(disk, volumes, snapshots, named, job) {
             try await self.move(named.moved, to: disk.name, for: job)
             throw Conclusion.rejected(refusal)

@@ -107,20 +107,13 @@ struct RestoreDisk: JobHandler {
 
 extension RestoreDisk {
     private func restore(_ disk: Disk, for job: Job<Payload>) async throws -> Success {
-        let deadline = job.context.deadline
-        let (volumes, snapshots) = try await NewestState.sources(
+        let (state, volumes, snapshots) = try await NewestState.read(
             of: disk,
-            in: self.ec2,
-            self.database,
-            deadline: deadline
-        )
-        let state = NewestState(
-            of: disk,
-            volumes,
-            snapshots,
             for: .handingOut,
             of: job.payload.reservation,
-            job: job.id
+            job,
+            in: self.ec2,
+            self.database
         )
         switch state.finding {
         case .unclear(let doubt):

@@ -96,7 +96,7 @@ struct TearDown: JobHandler {
         guard let found = try await Reservation.find(payload.reservation, in: self.database) else {
             throw Conclusion.rejected(.unknownReservation(payload.reservation))
         }
-        if let refusal = self.refusal(found, payload) { throw Conclusion.rejected(refusal) }
+        try found.check(isOf: payload.user)
         if self.kubernetes == nil, found.hasPod {
             let message = "the reservation has a pod, and there is no way to Kubernetes here"
             throw Conclusion.leftToOthers(Reason("not-configured", message))
@@ -118,13 +118,6 @@ struct TearDown: JobHandler {
 }
 
 extension TearDown {
-    private func refusal(_ reservation: Reservation, _ payload: Payload) -> Reason? {
-        if let user = payload.user, user.description != reservation.user {
-            return Reason("foreign-reservation", "reservation \(reservation.id) is not \(user)'s")
-        }
-        return nil
-    }
-
     private func remains(
         of reservation: Reservation,
         _ listing: ContentsListing?,

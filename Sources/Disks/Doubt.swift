@@ -60,8 +60,9 @@ struct Doubt: Sendable, Equatable {
         Doubt(
             code: .disputedVolume,
             message: """
-                volume \(volume.id) has no tag of an owner, and rows of several disks name it: give it the tags \
-                \(DiskTag.user) and \(DiskTag.disk) of the disk that it is of, and correct the other rows
+                volume \(volume.id) has no tag of an owner, and rows of other disks, or of other users' \
+                reservations, name it too: give it the tags \(DiskTag.user) and \(DiskTag.disk) of the disk that it \
+                is of, and correct the rows of the others
                 """
         )
     }

@@ -90,5 +90,14 @@ package struct Example: Sendable, CustomStringConvertible {
                 .job(.restore, 0, zone: 1, crash: .beforeRecord),
             ]
         ),
+        Example(
+            "a snapshot was taken of another user's volume that had lost its tag and that only a reservation of his named",
+            [
+                .session(0, zone: 1, snapshot: .completed, leaks: false, row: .all),
+                .session(2, zone: 1, snapshot: .none, leaks: false, row: .count),
+                .session(2, zone: 1, snapshot: .completed, leaks: false, row: .nothing),
+                .misname(0), .loseTag(2, ofVolume: true, user: true),
+            ]
+        ),
     ]
 }

@@ -17,7 +17,7 @@ struct DiskVolumes: Sendable {
 
     private let recorded: VolumeID?
 
-    /// Volumes that rows of other disks name, whosever they are.
+    /// Volumes that rows of other disks, or of other users' reservations, name.
     private let named: Set<VolumeID>
 
     /// Those that exist, whosever they are.
@@ -27,7 +27,7 @@ struct DiskVolumes: Sendable {
     ///   - volumes: What EC2 has that may be the disk's.
     ///   - disk: The row.
     ///   - others: Volumes that rows of the user's other disks name, whatever their tags say.
-    ///   - strangers: Volumes that rows of other users' disks name.
+    ///   - strangers: Volumes that rows of other users' disks or reservations name.
     init(
         _ volumes: [Volume],
         of disk: Disk,
@@ -60,11 +60,17 @@ struct DiskVolumes: Sendable {
         where !volumes.contains(where: { $0.id == named }) {
             if let volume = try await ec2.volume(named, deadline: deadline) { volumes.append(volume) }
         }
+        // Who had a volume counts where no tag says whose it is. Reservations have no index for it, and are not read else.
+        let ownerless = volumes.first { $0.id == disk.volume && $0.tags[DiskTag.user] == nil }?.id
         let others = try await database.run(
             """
             SELECT ebs_volume_id, user_id = \(disk.user) AS is_own FROM disks
             WHERE disk_id <> \(disk.id) AND ebs_volume_id IS NOT NULL
                 AND (user_id = \(disk.user) OR ebs_volume_id = \(disk.volume?.rawValue))
+            UNION
+            SELECT ebs_volume_id, false FROM reservations
+            WHERE ebs_volume_id = \(ownerless?.rawValue) AND user_id <> \(disk.user)
+                AND NOT coalesce(secondary_users @> to_jsonb(\(disk.user)::text), false)
             """
         )
         var (own, strangers): (Set<VolumeID>, Set<VolumeID>) = ([], [])
@@ -83,7 +89,7 @@ struct DiskVolumes: Sendable {
         case unclear
     }
 
-    /// Whether nothing but the row says that a volume is the disk's, and rows of other disks say the same.
+    /// Whether nothing but the row says that a volume is the disk's, and other rows say that it is another's.
     ///
     /// The reservation that was given a volume, or whose tag it carries, has it by right.
     func isDisputed(_ volume: Volume, of reservation: ReservationID?, _ row: Disk) -> Bool {

@@ -109,7 +109,7 @@ package final class AWSClient: Sendable {
     /// Whether another attempt is affordable; pays for it if so.
     private func payForRetry(of operation: AWSOperation, after error: AWSError) -> Bool {
         guard self.pacing.payForRetry(of: operation, after: error) else { return false }
-        self.logger.debug("request to AWS is repeated", metadata: ["error.description": "\(error)"])
+        self.logger.debug("request to AWS is repeated", metadata: ["error": "\(error)"])
         return true
     }
 

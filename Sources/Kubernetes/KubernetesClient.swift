@@ -67,7 +67,7 @@ package struct KubernetesClient: Sendable {
         } mayRetry: { error in
             self.logger.debug(
                 "request to Kubernetes is repeated",
-                metadata: ["error.description": "\(error)"]
+                metadata: ["error": "\(error)"]
             )
             return true
         }

@@ -49,7 +49,7 @@ final class CredentialCache: Sendable {
             }
             self.logger.warning(
                 "credentials could not be renewed",
-                metadata: ["error.description": "\(error)"]
+                metadata: ["error": "\(error)"]
             )
             return old
         }

@@ -72,7 +72,7 @@ final class AccessCache: Sendable {
         if case .failure(let error) = result {
             self.logger.warning(
                 "access to Kubernetes could not be renewed",
-                metadata: ["error.description": "\(error)"]
+                metadata: ["error": "\(error)"]
             )
         }
         let (waiters, outcome) = self.state.withLock {

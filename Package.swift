@@ -73,10 +73,17 @@ let package = Package(
         .systemLibrary(name: "CExpat", pkgConfig: "expat", providers: [.apt(["libexpat1-dev"])]),
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .target(name: "EventLoops", dependencies: ["CLinux"], swiftSettings: settings),
-        .target(name: "Calls", dependencies: ["Traces", metrics, tracing], swiftSettings: memorySafe),
+        .target(name: "MetricFamilies", dependencies: [metricsCore], swiftSettings: memorySafe),
+        .target(
+            name: "Calls",
+            dependencies: ["MetricFamilies", "Traces", metrics, tracing],
+            swiftSettings: memorySafe
+        ),
         .target(
             name: "Postgres",
-            dependencies: ["CPostgres", "Calls", "EventLoops", "Traces", log, metrics, tracing],
+            dependencies: [
+                "CPostgres", "Calls", "EventLoops", "MetricFamilies", "Traces", log, metrics, tracing,
+            ],
             swiftSettings: settings
         ),
         .target(
@@ -89,28 +96,37 @@ let package = Package(
         .target(name: "HTTP", dependencies: ["CCurl"], swiftSettings: settings),
         .target(
             name: "AWS",
-            dependencies: ["Calls", "HTTP", "XML", crypto, log, tracing],
+            dependencies: ["Calls", "HTTP", "MetricFamilies", "XML", crypto, log, tracing],
             swiftSettings: memorySafe
         ),
         .target(
             name: "Kubernetes",
-            dependencies: ["Calls", "HTTP", "YAML", crypto, log, subprocess, system, tracing],
+            dependencies: [
+                "Calls", "HTTP", "MetricFamilies", "YAML", crypto, log, subprocess, system, tracing,
+            ],
             swiftSettings: memorySafe
         ),
         .target(
             name: "Jobs",
-            dependencies: ["Calls", "EventLoops", "Postgres", "RabbitMQ", "Traces", log, metrics, tracing],
+            dependencies: [
+                "Calls", "EventLoops", "MetricFamilies", "Postgres", "RabbitMQ", "Traces", log, metrics,
+                tracing,
+            ],
             swiftSettings: memorySafe
         ),
         .target(name: "Platform", dependencies: ["Jobs", "Postgres"], swiftSettings: memorySafe),
         .target(
             name: "Disks",
-            dependencies: ["AWS", "Jobs", "Kubernetes", "Platform", "Postgres", log, metrics],
+            dependencies: [
+                "AWS", "Jobs", "Kubernetes", "MetricFamilies", "Platform", "Postgres", log, metrics,
+            ],
             swiftSettings: memorySafe
         ),
         .target(
             name: "Reservations",
-            dependencies: ["AWS", "Jobs", "Kubernetes", "Platform", "Postgres", log, metrics],
+            dependencies: [
+                "AWS", "Jobs", "Kubernetes", "MetricFamilies", "Platform", "Postgres", log, metrics,
+            ],
             swiftSettings: memorySafe
         ),
         .target(
@@ -124,7 +140,11 @@ let package = Package(
             dependencies: ["Calls", "HTTP", "Traces", lifecycle, log, tracing],
             swiftSettings: memorySafe
         ),
-        .target(name: "Prometheus", dependencies: [metricsCore], swiftSettings: memorySafe),
+        .target(
+            name: "Prometheus",
+            dependencies: ["MetricFamilies", metricsCore],
+            swiftSettings: memorySafe
+        ),
         .target(
             name: "Admin",
             dependencies: [channels, hummingbird, hummingbirdCore, httpTypes, lifecycle, log],
@@ -134,7 +154,8 @@ let package = Package(
             name: "GPUDevWorker",
             dependencies: [
                 "AWS", "Admin", "Calls", "Capacity", "Disks", "EventLoops", "HTTP", "Jobs", "Kubernetes",
-                "OpenTelemetry", "Platform", "Postgres", "Prometheus", "RabbitMQ", "Reservations", "Traces",
+                "MetricFamilies", "OpenTelemetry", "Platform", "Postgres", "Prometheus", "RabbitMQ",
+                "Reservations", "Traces",
                 arguments,
                 configuration, lifecycle, log, metrics, signals, tracing,
             ],
@@ -154,7 +175,7 @@ let package = Package(
         .testTarget(name: "YAMLTests", dependencies: ["Fuzzing", "YAML"], swiftSettings: settings),
         .testTarget(
             name: "CallsTests",
-            dependencies: ["Calls", "Fuzzing", "Traces", spans, tracing],
+            dependencies: ["Calls", "Fuzzing", "MetricFamilies", "Traces", spans, tracing],
             swiftSettings: settings
         ),
         .testTarget(name: "TracesTests", dependencies: ["Traces"], swiftSettings: settings),
@@ -235,7 +256,7 @@ let package = Package(
         ),
         .testTarget(
             name: "PrometheusTests",
-            dependencies: ["Prometheus", metrics, metricsCore],
+            dependencies: ["MetricFamilies", "Prometheus", metrics, metricsCore],
             swiftSettings: settings
         ),
         .testTarget(name: "EventLoopsTests", dependencies: ["EventLoops"], swiftSettings: settings),
@@ -246,9 +267,8 @@ let package = Package(
 // BoringSSL, which they need, takes longer to build than all of this together.
 if Context.environment["GPUDEV_SANITIZED"] != nil {
     let sanitized = [
-        "CLinux", "CRabbitMQ", "CPostgres", "CCurl", "CExpat", "CYAML", "EventLoops", "Calls", "Postgres",
-        "RabbitMQ",
-        "HTTP", "XML", "YAML", "Traces", "Jobs",
+        "CLinux", "CRabbitMQ", "CPostgres", "CCurl", "CExpat", "CYAML", "EventLoops", "Calls",
+        "MetricFamilies", "Postgres", "RabbitMQ", "HTTP", "XML", "YAML", "Traces", "Jobs",
     ]
     let tests = [
         "Fuzzing", "HTTPPeers", "EventLoopsTests", "CallsTests", "PostgresTests", "RabbitMQTests",

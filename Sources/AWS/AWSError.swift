@@ -30,43 +30,20 @@ package struct AWSError: Error, Sendable {
     }
 
     package var code: Code
-    /// AWS's own word, such as `InvalidVolume.NotFound`.
-    package var awsCode: String?
     /// Service and operation, such as `ec2.CreateSnapshot`.
     package var operation: String
+    /// What AWS said; the first of `messages` where there are several.
+    package var message: String
+    /// AWS's own word, such as `InvalidVolume.NotFound`.
+    package var awsCode: String?
     /// The HTTP status, where there was an answer.
     package var status: Int?
     package var requestID: String?
-    /// What AWS said; the first of `messages` where there are several.
-    package var message: String
     /// All messages of a refused batch of DNS changes; empty otherwise.
-    package var messages: [String]
+    package var messages: [String] = []
     /// How long AWS, or the nature of the failure, asks to wait before the next attempt.
     package var retryAfter: Duration?
     package var underlying: (any Error)?
-
-    /// An error from its parts.
-    package init(
-        code: Code,
-        operation: String,
-        message: String,
-        awsCode: String? = nil,
-        status: Int? = nil,
-        requestID: String? = nil,
-        messages: [String] = [],
-        retryAfter: Duration? = nil,
-        underlying: (any Error)? = nil
-    ) {
-        self.code = code
-        self.operation = operation
-        self.message = message
-        self.awsCode = awsCode
-        self.status = status
-        self.requestID = requestID
-        self.messages = messages
-        self.retryAfter = retryAfter
-        self.underlying = underlying
-    }
 
     /// Whether the same job may well succeed later without anybody changing anything.
     ///

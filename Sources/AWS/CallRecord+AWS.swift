@@ -1,12 +1,20 @@
 import Calls
 import HTTP
+import MetricFamilies
 import Tracing
 
 extension CalledSystem {
     fileprivate static let aws = CalledSystem(
         "aws-api",
-        counter: "gpudev_aws_calls_total",
-        timer: "gpudev_aws_call_duration_seconds"
+        requests: CounterFamily(
+            "gpudev_aws_calls_total",
+            "Requests that were sent, retries included, by what AWS answered."
+        ),
+        durations: HistogramFamily(
+            "gpudev_aws_call_duration_seconds",
+            seconds: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+            "From sending a request to the end of its response."
+        )
     )
 }
 

@@ -1,3 +1,4 @@
+package import MetricFamilies
 import Metrics
 import Traces
 package import Tracing
@@ -64,8 +65,43 @@ package struct CallRecord {
     private func count(_ status: String) {
         let service = self.service.map { [("service", $0)] } ?? []
         let labels = service + [("operation", self.operation), ("status", status)]
-        Counter(label: self.system.counter, dimensions: labels).increment()
-        guard let timer = self.system.timer else { return }
-        Metrics.Timer(label: timer, dimensions: service).record(duration: self.start.duration(to: .now))
+        self.system.requests(labels).increment()
+        self.system.durations?(service).record(duration: self.start.duration(to: .now))
+    }
+}
+
+/// How one request ended.
+package enum CallOutcome: Sendable {
+    case success
+
+    /// - Parameters:
+    ///   - code: From a small set, for grouping.
+    ///   - message: For people, without secrets.
+    case failure(code: String, message: String)
+
+    /// In metrics.
+    var status: String {
+        switch self {
+        case .success: "ok"
+        case .failure(let code, _): code
+        }
+    }
+}
+
+/// A system that calls go to, as metrics and traces name it.
+package struct CalledSystem: Sendable {
+    /// `rpc.system.name` of its spans (OpenTelemetry, Semantic Conventions for RPC).
+    let name: String
+
+    /// Counts its requests, by `service` where it has several, `operation` and `status`.
+    let requests: CounterFamily
+
+    /// The time of its requests in seconds, by `service`; nil where they are not timed.
+    let durations: HistogramFamily?
+
+    package init(_ name: String, requests: CounterFamily, durations: HistogramFamily? = nil) {
+        self.name = name
+        self.requests = requests
+        self.durations = durations
     }
 }

@@ -1,6 +1,7 @@
 import AWS
 import FoundationEssentials
 import Jobs
+import MetricFamilies
 import Metrics
 import Postgres
 
@@ -144,11 +145,13 @@ extension Doubt {
     ]
 
     private static func counter(of code: Code, in kind: JobKind) -> Counter {
-        Counter(
-            label: "gpudev_disks_unclear_total",
-            dimensions: [("kind", kind.name), ("doubt", code.rawValue)]
-        )
+        Self.unclearDisks([("kind", kind.name), ("doubt", code.rawValue)])
     }
+
+    private static let unclearDisks = CounterFamily(
+        "gpudev_disks_unclear_total",
+        "Times that a disk was left alone, since it is unclear where its newest data is."
+    )
 
     /// How soon to look again whether it has been settled.
     private static let pause: Duration = .seconds(15)

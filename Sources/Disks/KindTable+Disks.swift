@@ -64,7 +64,7 @@ extension KindTable {
     /// Adds the kinds of the family `disk`.
     package mutating func register(_ services: DiskServices) {
         Doubt.beginCounting()
-        PruningTally.beginTelling()
+        PruningTally.beginReporting()
         for entry in KindEntry.disks { entry.register(in: &self, with: services) }
     }
 }

@@ -1,9 +1,16 @@
 import Calls
 import HTTP
+import MetricFamilies
 import Tracing
 
 extension CalledSystem {
-    fileprivate static let kubernetes = CalledSystem("kubernetes", counter: "gpudev_kubernetes_calls_total")
+    fileprivate static let kubernetes = CalledSystem(
+        "kubernetes",
+        requests: CounterFamily(
+            "gpudev_kubernetes_calls_total",
+            "Requests to the API server, retries included."
+        )
+    )
 }
 
 extension CallRecord {

@@ -1,3 +1,5 @@
+import Calls
+
 /// What went wrong with one call to an API server.
 ///
 /// `description` holds nothing secret: no tokens, no bodies.
@@ -30,36 +32,17 @@ package struct KubernetesError: Error, Sendable {
     }
 
     package var code: Code
-    /// The server's own word, such as `NotFound`.
-    package var reason: String?
     /// Resource and verb, such as `pods.list`.
     package var operation: String
-    /// The HTTP status, where there was an answer.
-    package var status: Int?
     /// What the server said.
     package var message: String
+    /// The server's own word, such as `NotFound`.
+    package var reason: String?
+    /// The HTTP status, where there was an answer.
+    package var status: Int?
     /// How long the server asks to wait before the next attempt.
     package var retryAfter: Duration?
     package var underlying: (any Error)?
-
-    /// An error from its parts.
-    package init(
-        code: Code,
-        operation: String,
-        message: String,
-        reason: String? = nil,
-        status: Int? = nil,
-        retryAfter: Duration? = nil,
-        underlying: (any Error)? = nil
-    ) {
-        self.code = code
-        self.operation = operation
-        self.message = message
-        self.reason = reason
-        self.status = status
-        self.retryAfter = retryAfter
-        self.underlying = underlying
-    }
 
     /// Whether the same job may well succeed later without anybody changing the job.
     package var isRetryable: Bool {
@@ -92,4 +75,17 @@ extension KubernetesError {
     static func cancelled(_ operation: String) -> KubernetesError {
         KubernetesError(code: .cancelled, operation: operation, message: "the task was cancelled")
     }
+}
+
+extension KubernetesError: CallError {
+    package var isTransient: Bool {
+        switch self.code {
+        case .throttled, .transient, .malformedResponse: true
+        default: false
+        }
+    }
+
+    package var isThrottling: Bool { self.code == .throttled }
+
+    package var asCancellation: KubernetesError { .cancelled(self.operation) }
 }

@@ -1,18 +1,30 @@
 package import CoreMetrics
+package import MetricFamilies
 import Synchronization
 
-/// Keeps the metrics of the process, and writes them down in Prometheus' text format.
+/// Keeps the metrics of the process, and exposes them in Prometheus' text format.
 ///
-/// It has the families that it was made with. What anybody records under another name goes nowhere: the names, and
-/// the values of their labels, are a contract with those who watch. A name is Prometheus' own, with unit and `_total`.
-package final class PrometheusRegistry: MetricsFactory {
-    private let families: [MetricFamily]
-    private let kinds: [String: MetricFamily.Kind]
-    private let series = Mutex<[String: [String: any Series]]>([:])
+/// Metrics that belong to no registered family are dropped: a library of others may record under names that nobody
+/// here promises.
+package final class PrometheusRegistry: FamilyRegistry {
+    private let families = Mutex<[String: Family]>([:])
 
-    package init(_ families: [MetricFamily]) {
-        self.families = families
-        self.kinds = Dictionary(uniqueKeysWithValues: families.map { ($0.name, $0.kind) })
+    private struct Family {
+        let declaration: MetricFamily
+        /// By their labels, as the text format writes them.
+        var series: [String: any Series] = [:]
+    }
+
+    package init() {}
+
+    package func register(_ family: MetricFamily) {
+        self.families.withLock { families in
+            guard let known = families[family.name]?.declaration else {
+                families[family.name] = Family(declaration: family)
+                return
+            }
+            assert(known.kind == family.kind, "\(family.name) is declared twice, with different types")
+        }
     }
 
     package func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {
@@ -44,15 +56,16 @@ package final class PrometheusRegistry: MetricsFactory {
 }
 
 extension PrometheusRegistry {
-    /// All that has been recorded, in the order of the families; text format 0.0.4.
+    /// All that has been recorded, by name; text format 0.0.4.
     package func text() -> String {
-        let series = self.series.withLock { $0 }
+        let families = self.families.withLock { $0 }
         var text = ""
-        for family in self.families {
-            let lines = (series[family.name] ?? [:]).sorted { $0.key < $1.key }
-                .flatMap { labels, series in series.samples(of: family.name, labels) }
+        for (name, family) in families.sorted(by: { $0.key < $1.key }) {
+            let lines = family.series.sorted { $0.key < $1.key }
+                .flatMap { labels, series in series.samples(of: name, labels) }
             guard !lines.isEmpty else { continue }
-            text += "# HELP \(family.name) \(family.help.escapedHelp)\n# TYPE \(family.name) \(family.kind)\n"
+            let declaration = family.declaration
+            text += "# HELP \(name) \(declaration.help.escapedHelp)\n# TYPE \(name) \(declaration.kind)\n"
             for line in lines { text += line + "\n" }
         }
         return text
@@ -65,18 +78,19 @@ extension PrometheusRegistry {
         }
     }
 
-    /// The series of these labels, made if it is new; nil if the family is unknown or has series of another sort.
+    /// The series with these labels, made if it is new; nil if no such family is registered or its series are of
+    /// another type.
     private func find<Found: Series>(
         _ name: String,
         _ dimensions: [(String, String)],
         make: (MetricFamily.Kind) -> Found?
     ) -> Found? {
-        guard let kind = self.kinds[name] else { return nil }
         let labels = dimensions.map { #"\#($0)="\#($1.escapedLabel)""# }.joined(separator: ",")
-        return self.series.withLock { all in
-            if let known = all[name]?[labels] { return known as? Found }
-            let made = make(kind)
-            if let made { all[name, default: [:]][labels] = made }
+        return self.families.withLock { families in
+            guard let family = families[name] else { return nil }
+            if let known = family.series[labels] { return known as? Found }
+            let made = make(family.declaration.kind)
+            if let made { families[name]?.series[labels] = made }
             return made
         }
     }

@@ -20,7 +20,7 @@ final class CounterSeries: Series, CounterHandler {
     }
 }
 
-/// A number as it is now; while it is not a number nothing is told.
+/// A value as it is now; while it is not a number it is left out.
 final class GaugeSeries: Series, MeterHandler, RecorderHandler {
     private let value = Mutex(Double.nan)
 

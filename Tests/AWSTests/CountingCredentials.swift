@@ -1,6 +1,7 @@
-import AWS
 import Foundation
 import Synchronization
+
+@testable import AWS
 
 /// Gives `AKID1`, `AKID2` and so on, and fails where the script says so.
 final class CountingCredentials: CredentialProvider {

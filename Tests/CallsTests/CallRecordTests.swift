@@ -1,5 +1,6 @@
 import Calls
 import InMemoryTracing
+import MetricFamilies
 import Testing
 import Traces
 import Tracing
@@ -18,7 +19,7 @@ import Tracing
         context.trace = TraceContext(traceID: TraceID(), spanID: SpanID(), isSampled: isSampled)
         ServiceContext.withValue(context) {
             let record = CallRecord(
-                to: CalledSystem("example-api", counter: "example_calls_total"),
+                to: CalledSystem("example-api", requests: CounterFamily("example_calls_total", "Requests.")),
                 service: service,
                 operation: "Look",
                 method: "GET",

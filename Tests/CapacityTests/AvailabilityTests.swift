@@ -1,7 +1,7 @@
-import AWS
 import Kubernetes
 import Testing
 
+@testable import AWS
 @testable import Capacity
 
 @Suite struct AvailabilityTests {

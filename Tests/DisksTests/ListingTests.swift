@@ -1,9 +1,9 @@
 import Jobs
-import Kubernetes
 import Platform
 import Testing
 
 @testable import Disks
+@testable import Kubernetes
 
 @Suite struct ListingTests {
     private func result(_ output: [UInt8], exitCode: Int? = 0, isTruncated: Bool = false) -> ExecResult {

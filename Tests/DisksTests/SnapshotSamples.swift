@@ -1,6 +1,6 @@
-import AWS
 import FoundationEssentials
 
+@testable import AWS
 @testable import Disks
 @testable import Jobs
 

@@ -1,30 +1,29 @@
 import CoreMetrics
+import MetricFamilies
 import Metrics
 import Prometheus
 import Testing
 
 @Suite struct PrometheusRegistryTests {
-    private let registry = PrometheusRegistry([
-        MetricFamily("jobs_total", .counter, "Jobs."),
-        MetricFamily("depth", .gauge, "How many wait; a \"quote\" and a \\."),
-        MetricFamily("wait_seconds", .histogram([0.5, 1]), "How long."),
-    ])
+    private let registry = PrometheusRegistry()
+    private let jobs = CounterFamily("jobs_total", "Jobs.")
+    private let depth = GaugeFamily("depth", "How many wait; a \"quote\" and a \\.")
+    private let waits = HistogramFamily("wait_seconds", seconds: [0.5, 1], "How long.")
 
     /// The example of each type in "Text-based format", Prometheus' documentation.
     @Test func `each type is written as the format wants it`() {
-        Counter(label: "jobs_total", dimensions: [("kind", "a"), ("fate", "b")], factory: self.registry)
-            .increment(by: 3)
-        Meter(label: "depth", dimensions: [], factory: self.registry).set(1.5)
-        let waits = Metrics.Timer(label: "wait_seconds", dimensions: [("queue", "q")], factory: self.registry)
+        self.jobs([("kind", "a"), ("fate", "b")], in: self.registry).increment(by: 3)
+        self.depth(in: self.registry).set(1.5)
+        let waits = self.waits([("queue", "q")], in: self.registry)
         for seconds in [0.25, 0.5, 2] { waits.record(duration: .seconds(seconds)) }
         #expect(
             self.registry.text() == """
-                # HELP jobs_total Jobs.
-                # TYPE jobs_total counter
-                jobs_total{kind="a",fate="b"} 3
                 # HELP depth How many wait; a "quote" and a \\\\.
                 # TYPE depth gauge
                 depth 1.5
+                # HELP jobs_total Jobs.
+                # TYPE jobs_total counter
+                jobs_total{kind="a",fate="b"} 3
                 # HELP wait_seconds How long.
                 # TYPE wait_seconds histogram
                 wait_seconds_bucket{queue="q",le="0.5"} 2
@@ -38,20 +37,18 @@ import Testing
     }
 
     @Test func `handles of the same name and labels count together`() {
-        for _ in 1...2 {
-            Counter(label: "jobs_total", dimensions: [("kind", "a")], factory: self.registry).increment()
-        }
+        for _ in 1...2 { self.jobs([("kind", "a")], in: self.registry).increment() }
         #expect(self.registry.text().contains("jobs_total{kind=\"a\"} 2\n"))
     }
 
     @Test func `label values are escaped`() {
-        Counter(label: "jobs_total", dimensions: [("kind", "a\"b\\c\nd")], factory: self.registry).increment()
+        self.jobs([("kind", "a\"b\\c\nd")], in: self.registry).increment()
         #expect(self.registry.text().contains(#"jobs_total{kind="a\"b\\c\nd"} 1"#))
     }
 
-    @Test func `a counter is told from its making on, a gauge while it is a number`() {
-        let depth = Meter(label: "depth", dimensions: [], factory: self.registry)
-        _ = Counter(label: "jobs_total", dimensions: [], factory: self.registry)
+    @Test func `a counter is exposed as soon as it is made, a gauge while it is a number`() {
+        let depth = self.depth(in: self.registry)
+        _ = self.jobs(in: self.registry)
         #expect(self.registry.text() == "# HELP jobs_total Jobs.\n# TYPE jobs_total counter\njobs_total 0\n")
         depth.set(0)
         #expect(self.registry.text().contains("depth 0\n"))
@@ -59,7 +56,15 @@ import Testing
         #expect(!self.registry.text().contains("depth"))
     }
 
-    @Test func `what is in no family is not told`() {
+    @Test func `a counter may be one that something else counts`() {
+        GaugeFamily("seconds_total", kind: .counter, "CPU time.")(in: self.registry).set(0.5)
+        #expect(
+            self.registry.text()
+                == "# HELP seconds_total CPU time.\n# TYPE seconds_total counter\nseconds_total 0.5\n"
+        )
+    }
+
+    @Test func `a metric of no family is not exposed`() {
         Counter(label: "other_total", dimensions: [], factory: self.registry).increment()
         #expect(self.registry.text().isEmpty)
     }

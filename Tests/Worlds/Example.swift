@@ -99,5 +99,13 @@ package struct Example: Sendable, CustomStringConvertible {
                 .misname(0), .loseTag(2, ofVolume: true, user: true),
             ]
         ),
+        Example(
+            "another user's volume was handed out that had lost its tag and that only a reservation of his named",
+            [
+                .session(0, zone: 1, snapshot: .completed, leaks: false, row: .all),
+                .session(2, zone: 0, snapshot: .pending, leaks: false, row: .all),
+                .misname(0), .loseTag(2, ofVolume: true, user: true),
+            ]
+        ),
     ]
 }

@@ -11,21 +11,6 @@ package struct AutoScalingGroup: Sendable, Hashable {
         package let healthStatus: String
         package let instanceType: String
         package let availabilityZone: String
-
-        /// A member from its parts.
-        package init(
-            instanceID: InstanceID,
-            lifecycleState: String,
-            healthStatus: String,
-            instanceType: String,
-            availabilityZone: String
-        ) {
-            self.instanceID = instanceID
-            self.lifecycleState = lifecycleState
-            self.healthStatus = healthStatus
-            self.instanceType = instanceType
-            self.availabilityZone = availabilityZone
-        }
     }
 
     package let name: String

@@ -14,3 +14,18 @@ package enum CredentialAnswer: Sendable {
     /// It is not set up; the text says what is missing.
     case absent(String)
 }
+
+/// Keys that are known from the start.
+package struct StaticCredentials: CredentialProvider {
+    private let credentials: AWSCredentials
+
+    /// Always answers with these keys.
+    package init(_ credentials: AWSCredentials) {
+        self.credentials = credentials
+    }
+
+    /// The keys.
+    package func credentials(deadline: ContinuousClock.Instant) -> CredentialAnswer {
+        .found(self.credentials)
+    }
+}

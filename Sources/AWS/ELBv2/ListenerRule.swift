@@ -5,12 +5,6 @@ package struct ListenerRule: Sendable, Identifiable {
         /// ELBv2's word, such as `host-header`.
         package let field: String
         package let values: [String]
-
-        /// A condition from its parts.
-        package init(field: String, values: [String]) {
-            self.field = field
-            self.values = values
-        }
     }
 
     package let id: ResourceARN
@@ -20,21 +14,6 @@ package struct ListenerRule: Sendable, Identifiable {
     package let conditions: [Condition]
     /// The target groups of its forward actions, in order.
     package let targetGroups: [ResourceARN]
-
-    /// A rule from its parts.
-    package init(
-        id: ResourceARN,
-        priority: Int?,
-        isDefault: Bool,
-        conditions: [Condition],
-        targetGroups: [ResourceARN]
-    ) {
-        self.id = id
-        self.priority = priority
-        self.isDefault = isDefault
-        self.conditions = conditions
-        self.targetGroups = targetGroups
-    }
 
     /// The host names that the rule is for.
     package var hostNames: [String] {

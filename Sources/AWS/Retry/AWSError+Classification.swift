@@ -1,3 +1,5 @@
+import Calls
+
 extension AWSError.Code {
     /// The kind of failure for what AWS answered: its word decides, then the status.
     ///
@@ -92,3 +94,18 @@ private let passingConflictWords: Set<String> = [
     "VolumeInUse", "IncorrectState", "ResourceInUse", "PriorityInUse", "ConditionalRequestConflict",
     "ConcurrentSnapshotLimitExceeded",
 ]
+
+extension AWSError: CallError {
+    package var isTransient: Bool {
+        switch self.code {
+        case .throttled, .transient, .malformedResponse: true
+        default: false
+        }
+    }
+
+    package var isThrottling: Bool { self.code == .throttled }
+
+    package var asCancellation: AWSError {
+        AWSError(code: .cancelled, operation: self.operation, message: "the task was cancelled")
+    }
+}

@@ -22,3 +22,10 @@ package struct STSClient: Sendable {
         }
     }
 }
+
+/// Whose credentials these are.
+package struct CallerIdentity: Sendable, Hashable {
+    package let account: String
+    package let arn: String
+    package let userID: String
+}

@@ -73,7 +73,7 @@ struct PruneSnapshots: JobHandler {
         try await run.mark(inventory, &tally)
         var writes = try await run.delete(inventory, &tally)
         if payload.disk == nil { writes.append(Write(SnapshotDeletion.cleanUp)) }
-        tally.tell()
+        tally.report()
         return self.success(tally, payload, writes)
     }
 

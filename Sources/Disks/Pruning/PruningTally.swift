@@ -1,4 +1,5 @@
 import Jobs
+import MetricFamilies
 import Metrics
 import Platform
 
@@ -67,13 +68,16 @@ struct PruningTally: EventData {
         return tally
     }
 
-    /// Lets the number begin at zero.
-    static func beginTelling() { Meter(label: "gpudev_prune_deferred_snapshots").set(0) }
+    private static let deferredSnapshots = GaugeFamily(
+        "gpudev_prune_deferred_snapshots",
+        "Snapshots that the last disk.prune-snapshots of this replica left to later runs."
+    )
 
-    /// Tells how much is left to later runs.
-    func tell() {
-        Meter(label: "gpudev_prune_deferred_snapshots").set(self.deferred)
-    }
+    /// Sets the gauge to zero, so that it is there before the first run.
+    static func beginReporting() { Self.deferredSnapshots().set(0) }
+
+    /// Sets the gauge to what is left to later runs.
+    func report() { Self.deferredSnapshots().set(self.deferred) }
 
     static let shape = EventShape<PruningTally>(
         .field("disks", "Disks that were looked at.") { $0.disks },

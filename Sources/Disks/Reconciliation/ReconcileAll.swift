@@ -89,7 +89,7 @@ struct ReconcileAll: JobHandler {
 
     private func success(_ statistics: ReconcileStatistics, _ job: Job<Payload>) -> Success {
         let level: Logger.Level = statistics.errors > 0 || statistics.is_partial ? .warning : .info
-        statistics.tell()
+        statistics.report()
         job.context.logger.log(
             level: level,
             "disks were reconciled",

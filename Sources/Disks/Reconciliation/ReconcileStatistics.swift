@@ -1,4 +1,7 @@
+import FoundationEssentials
 import Jobs
+import MetricFamilies
+import Metrics
 
 /// What one run of the reconciliation found and did, as the completion event tells it.
 ///
@@ -110,4 +113,25 @@ struct ReconcileStatistics: EventData, Equatable {
         ) { $0.is_partial },
         .dryRun { $0.dry_run }
     )
+}
+
+extension ReconcileStatistics {
+    private static let items = GaugeFamily(
+        "gpudev_reconcile_items",
+        "What the last disk.reconcile-all of this replica found and did."
+    )
+    private static let lastRun = GaugeFamily(
+        "gpudev_reconcile_last_run_timestamp_seconds",
+        "When that run ended."
+    )
+
+    /// Sets the gauges after a run that went through all disks and was no dry run.
+    func report() {
+        guard !self.dry_run, !self.skipped_concurrent_run else { return }
+        for (name, value) in Mirror(reflecting: self).children {
+            guard let name, let number = value as? Int else { continue }
+            Self.items([("statistic", name)]).set(number)
+        }
+        Self.lastRun().set(Date().timeIntervalSince1970)
+    }
 }

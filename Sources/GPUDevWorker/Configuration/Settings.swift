@@ -344,3 +344,8 @@ extension Settings {
         return nil
     }
 }
+
+/// Everything that is wrong with the settings, one sentence each.
+struct ConfigurationFaults: Error {
+    let lines: [String]
+}

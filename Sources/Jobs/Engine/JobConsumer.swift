@@ -69,7 +69,7 @@ actor JobConsumer {
         (self.steps, self.intake) = AsyncStream.makeStream()
         for queue in queues {
             health.note(queue, lacking: "not there yet")
-            metrics.tell(of: queue, slots: self.lanes.shares.most)
+            metrics.report(queue, slots: self.lanes.shares.most)
         }
     }
 
@@ -104,7 +104,7 @@ actor JobConsumer {
         self.consumers[lane] = nil
         // They come again.
         _ = self.lanes.withdraw { $0.connection === connection }
-        self.tell(of: lane)
+        self.report(lane)
     }
 
     /// Works on what comes in until `drain` has been called and the last job has ended.
@@ -118,7 +118,7 @@ actor JobConsumer {
                     }
                 }
                 while !self.isDraining, let next = self.lanes.next() {
-                    self.tell(of: next.lane)
+                    self.report(next.lane)
                     group.addTask(executorPreference: self.loop) { await self.work(on: next) }
                 }
             }
@@ -203,14 +203,14 @@ extension JobConsumer {
             self.runner.drop(envelope)
             next.connection.acknowledge(next.delivery.tag)
         }
-        self.tell(of: next.lane)
+        self.report(next.lane)
         return arrival
     }
 
     private func work(on next: Entry) async {
         await self.settle(next.item) { await self.runner.verdict(on: $0.content, of: $0.delivery) }
         self.lanes.end(next)
-        self.tell(of: next.lane)
+        self.report(next.lane)
         if self.lanes.waiting.contains(where: { $0 > 0 }) { self.intake.yield(.chance) }
     }
 
@@ -234,9 +234,9 @@ extension JobConsumer {
         }
     }
 
-    private func tell(of lane: Int) {
-        self.metrics.tell(
-            of: self.queues[lane],
+    private func report(_ lane: Int) {
+        self.metrics.report(
+            self.queues[lane],
             taken: self.lanes.shares.taken[lane],
             waiting: self.lanes.waiting[lane]
         )

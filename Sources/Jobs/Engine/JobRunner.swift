@@ -246,7 +246,7 @@ extension JobRunner {
         if isCancelled {
             self.metrics[envelope.kind].cancelled()
         } else {
-            self.metrics[envelope.kind].count("gpudev_duplicates_total")
+            self.metrics[envelope.kind].duplicated()
         }
         JobTraces.ended(as: isCancelled ? state : "duplicate")
     }

@@ -92,7 +92,7 @@ struct OutcomeRecorder: Sendable {
     /// Keeps a message out of the way until `key`, which its job needs alone, is let go; nobody who waits overtakes it.
     func park(_ envelope: Envelope, until key: String, limit: Duration) async throws {
         let message = envelope.messageAgain
-        self.metrics[envelope.kind].count("gpudev_jobs_busy_total")
+        self.metrics[envelope.kind].deferred()
         let parking = try message.parking(until: key, limit: limit)
         let results = try await self.database.commit(self.ledger.note(envelope) + [parking])
         if try results.last?.rows.first?.read("is_parked", as: Bool.self) == false { self.relay.wake() }
@@ -101,7 +101,7 @@ struct OutcomeRecorder: Sendable {
     /// Keeps a message out of the way for about `delay`: its job is in other hands.
     func comeBack(_ envelope: Envelope, after delay: Duration) async throws {
         let message = envelope.messageAgain
-        self.metrics[envelope.kind].count("gpudev_jobs_busy_total")
+        self.metrics[envelope.kind].deferred()
         try await self.database.commit(
             self.ledger.note(envelope) + [try message.insertion(after: delay * Double.random(in: 0.5...1.5))]
         )

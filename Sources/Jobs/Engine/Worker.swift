@@ -1,5 +1,6 @@
 package import EventLoops
 package import Logging
+import MetricFamilies
 import Metrics
 package import Postgres
 package import RabbitMQ
@@ -217,8 +218,13 @@ extension Worker {
         }
     }
 
+    private static let blocked = GaugeFamily(
+        "gpudev_publishing_blocked",
+        "1 while the broker accepts no messages (connection.blocked): memory or disk alarm."
+    )
+
     private func relay(over connection: RabbitMQConnection, _ presence: ConnectionPresence) async throws {
-        let blocked = Meter(label: "gpudev_publishing_blocked")
+        let blocked = Self.blocked()
         await connection.observeBlocking { blocked.set($0 ? 1 : 0) }
         blocked.set(await connection.isBlocked ? 1 : 0)
         try await presence.during {

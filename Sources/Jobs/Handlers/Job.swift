@@ -6,13 +6,6 @@ package struct Job<Payload: Sendable>: Sendable {
     package let kind: JobKind
     package let payload: Payload
     package let context: JobContext
-
-    package init(id: JobID, kind: JobKind, payload: Payload, context: JobContext) {
-        self.id = id
-        self.kind = kind
-        self.payload = payload
-        self.context = context
-    }
 }
 
 /// What surrounds one attempt of a job.
@@ -62,4 +55,14 @@ package struct JobContext: Sendable {
         context.deadline = .now + self.remaining / 2
         return context
     }
+}
+
+/// A payload that may ask for a dry run, in which a job only tells what it would do.
+package protocol DryRunPayload: JobPayload {
+    var isDryRun: Bool { get }
+}
+
+extension Job where Payload: DryRunPayload {
+    /// Whether nothing may be destroyed: by the payload's wish, or since the whole worker runs dry.
+    package var isDryRun: Bool { self.context.isDryRun || self.payload.isDryRun }
 }

@@ -1,3 +1,4 @@
+import MetricFamilies
 import Metrics
 import Synchronization
 
@@ -8,8 +9,9 @@ final class ConnectionMetrics: Sendable {
     private let hasBeenUp = Atomic(false)
 
     init(_ connection: String) {
-        self.isUp = Meter(label: "gpudev_connection_up", dimensions: [("connection", connection)])
-        self.reconnects = Counter(label: "gpudev_reconnects_total", dimensions: [("connection", connection)])
+        let labels = [("connection", connection)]
+        self.isUp = Self.isUp(labels)
+        self.reconnects = Self.reconnects(labels)
         self.isUp.set(0)
     }
 
@@ -19,4 +21,10 @@ final class ConnectionMetrics: Sendable {
     }
 
     func closed() { self.isUp.set(0) }
+
+    private static let isUp = GaugeFamily("gpudev_connection_up", "Whether the connection is open.")
+    private static let reconnects = CounterFamily(
+        "gpudev_reconnects_total",
+        "Connections made after the first one."
+    )
 }

@@ -1,4 +1,6 @@
 package import EventLoops
+import MetricFamilies
+import Metrics
 import Synchronization
 
 /// What a worker knows of itself: whether it has all that it needs, and whether it moves.
@@ -41,19 +43,31 @@ package final class WorkerHealth: Sendable {
     package init(loops: [EventLoop], stallLimit: Duration = .seconds(30)) {
         self.loops = loops
         self.stallLimit = stallLimit
-        for condition in Condition.allCases { Self.tell(condition, isMet: false) }
+        for condition in Condition.allCases { Self.report(condition, isMet: false) }
+    }
+
+    private static let conditions = GaugeFamily(
+        "gpudev_ready",
+        """
+        The conditions of /readyz: each connection to RabbitMQ is up, PostgreSQL takes writes, the schema \
+        is current.
+        """
+    )
+
+    private static func report(_ condition: Condition, isMet: Bool) {
+        Self.conditions([("condition", condition.rawValue)]).set(isMet ? 1 : 0)
     }
 
     /// Notes that a condition is met.
     package func note(_ condition: Condition) {
         self.state.withLock { $0.troubles[condition] = nil }
-        Self.tell(condition, isMet: true)
+        Self.report(condition, isMet: true)
     }
 
     /// Notes that a condition is not met, and why not.
     package func note(_ condition: Condition, lacking trouble: String) {
         self.state.withLock { $0.troubles[condition] = trouble }
-        Self.tell(condition, isMet: false)
+        Self.report(condition, isMet: false)
     }
 
     /// Notes whether a queue is consumed, and if not, why not; the connections for jobs are there when all queues are.

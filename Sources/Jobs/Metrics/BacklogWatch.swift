@@ -1,12 +1,13 @@
 import EventLoops
 import Logging
+import MetricFamilies
 import Metrics
 import Postgres
 import RabbitMQ
 
-/// Asks PostgreSQL and the broker, four times a minute, how much waits and for how long, and tells it as gauges.
+/// Queries PostgreSQL and the broker, four times a minute, how much waits and for how long, for gauges.
 ///
-/// Each replica asks the same. What is not answered is not told until it is.
+/// Each replica asks the same. What is not answered is left out until it is.
 struct BacklogWatch: Sendable {
     let families: [String]
     let topology: Topology
@@ -21,7 +22,7 @@ struct BacklogWatch: Sendable {
     /// Asks PostgreSQL until the task is cancelled, whether there is a broker or not.
     func watchOutbox() async {
         while !Task.isCancelled {
-            await self.lookAtOutbox()
+            await self.pollOutbox()
             await self.countFaults()
             try? await self.loop.sleep(for: Self.period)
         }
@@ -30,19 +31,19 @@ struct BacklogWatch: Sendable {
     /// Asks the broker until the task is cancelled or the connection is gone.
     func watchQueues(over connection: RabbitMQConnection) async {
         while !Task.isCancelled, await !connection.isClosed {
-            await self.lookAtQueues(over: connection)
+            await self.pollQueues(over: connection)
             try? await self.loop.sleep(for: Self.period)
         }
         for family in self.families {
-            Self.tell(nil, of: self.topology.queue(family))
-            Self.tell(nil, of: self.topology.deadQueue(family))
-            self.tell(ageOfOldestDeath: .nan, in: family)
+            Self.report(nil, of: self.topology.queue(family))
+            Self.report(nil, of: self.topology.deadQueue(family))
+            self.report(ageOfOldestDead: .nan, in: family)
         }
     }
 }
 
 extension BacklogWatch {
-    private func lookAtOutbox() async {
+    private func pollOutbox() async {
         do {
             let rows = try await self.pool.run(
                 """
@@ -64,12 +65,12 @@ extension BacklogWatch {
             }
             for destination in Self.destinations {
                 let (due, later, oldest) = found[destination] ?? (0, 0, 0)
-                Self.tell(destination, due: Double(due), later: Double(later), oldest: oldest)
+                Self.report(destination, due: Double(due), later: Double(later), oldest: oldest)
             }
         } catch {
             self.logger.debug("the outbox could not be counted", metadata: ["error": "\(error)"])
             for destination in Self.destinations {
-                Self.tell(destination, due: .nan, later: .nan, oldest: .nan)
+                Self.report(destination, due: .nan, later: .nan, oldest: .nan)
             }
         }
     }
@@ -92,55 +93,55 @@ extension BacklogWatch {
         } catch {
             self.logger.debug("what was set aside could not be counted", metadata: ["error": "\(error)"])
         }
-        Meter(label: "gpudev_outbox_set_aside_rows").set(setAside)
-        Meter(label: "gpudev_schedules_failed").set(failed)
+        Self.setAsideRows().set(setAside)
+        Self.failedSchedules().set(failed)
     }
 
-    private static func tell(_ destination: String, due: Double, later: Double, oldest: Double) {
+    private static func report(_ destination: String, due: Double, later: Double, oldest: Double) {
         let labels = [("destination", destination)]
-        Meter(label: "gpudev_outbox_rows", dimensions: labels + [("state", "due")]).set(due)
-        Meter(label: "gpudev_outbox_rows", dimensions: labels + [("state", "later")]).set(later)
-        Meter(label: "gpudev_outbox_oldest_seconds", dimensions: labels).set(oldest)
+        Self.outboxRows(labels + [("state", "due")]).set(due)
+        Self.outboxRows(labels + [("state", "later")]).set(later)
+        Self.oldestRow(labels).set(oldest)
     }
 
-    private func lookAtQueues(over connection: RabbitMQConnection) async {
+    private func pollQueues(over connection: RabbitMQConnection) async {
         for family in self.families {
-            _ = await self.lookAt(self.topology.queue(family), over: connection)
-            let letters = await self.lookAt(self.topology.deadQueue(family), over: connection)
-            let age = await self.ageOfOldestDeath(in: family, letters: letters)
-            self.tell(ageOfOldestDeath: age, in: family)
+            _ = await self.poll(self.topology.queue(family), over: connection)
+            let deadMessages = await self.poll(self.topology.deadQueue(family), over: connection)
+            let age = await self.ageOfOldestDead(in: family, deadMessages: deadMessages)
+            self.report(ageOfOldestDead: age, in: family)
         }
     }
 
-    private func tell(ageOfOldestDeath age: Double, in family: String) {
-        let labels = [("queue", self.topology.deadQueue(family))]
-        Meter(label: "gpudev_dead_oldest_seconds", dimensions: labels).set(age)
+    private func report(ageOfOldestDead age: Double, in family: String) {
+        Self.oldestDead([("queue", self.topology.deadQueue(family))]).set(age)
     }
 
     /// How many messages a queue has ready; nil if the broker does not say.
-    private func lookAt(_ queue: String, over connection: RabbitMQConnection) async -> UInt32? {
+    private func poll(_ queue: String, over connection: RabbitMQConnection) async -> UInt32? {
         do {
             let status = try await connection.declareQueue(queue, passive: true)
-            Self.tell(status, of: queue)
+            Self.report(status, of: queue)
             return status.messages
         } catch {
-            self.logger.debug("a queue could not be looked at", metadata: ["error": "\(error)"])
-            Self.tell(nil, of: queue)
+            self.logger.debug("a queue could not be polled", metadata: ["error": "\(error)"])
+            Self.report(nil, of: queue)
             return nil
         }
     }
 
-    private static func tell(_ status: QueueStatus?, of queue: String) {
+    private static func report(_ status: QueueStatus?, of queue: String) {
         let labels = [("queue", queue)]
         let (messages, consumers) = (status.map { Double($0.messages) }, status.map { Double($0.consumers) })
-        Meter(label: "gpudev_queue_messages", dimensions: labels).set(messages ?? .nan)
-        Meter(label: "gpudev_queue_consumers", dimensions: labels).set(consumers ?? .nan)
+        Self.messages(labels).set(messages ?? .nan)
+        Self.consumers(labels).set(consumers ?? .nan)
     }
 
-    /// Seconds since the oldest job of a family died, of those whose letters may still be there.
-    private func ageOfOldestDeath(in family: String, letters: UInt32?) async -> Double {
-        guard let letters else { return .nan }
-        guard letters > 0, let name = self.topology.families.first(where: { $0.queue == family })?.name else {
+    /// Seconds since the oldest job of a family died, of those whose messages may still be in the dead queue.
+    private func ageOfOldestDead(in family: String, deadMessages: UInt32?) async -> Double {
+        guard let deadMessages else { return .nan }
+        guard deadMessages > 0, let name = self.topology.families.first(where: { $0.queue == family })?.name
+        else {
             return 0
         }
         do {
@@ -156,4 +157,41 @@ extension BacklogWatch {
             return .nan
         }
     }
+}
+
+extension BacklogWatch {
+    private static let messages = GaugeFamily(
+        "gpudev_queue_messages",
+        "Messages that are ready to be delivered; in a dead queue, its dead-letter messages."
+    )
+    private static let consumers = GaugeFamily(
+        "gpudev_queue_consumers",
+        "Consumers of a queue, of all replicas."
+    )
+    private static let oldestDead = GaugeFamily(
+        "gpudev_dead_oldest_seconds",
+        """
+        How long ago the oldest dead job that was not replayed since had ended, by the ledger; 0 where \
+        the dead queue is empty.
+        """
+    )
+    private static let outboxRows = GaugeFamily(
+        "gpudev_outbox_rows",
+        """
+        Rows that are due, or will be later (retries, snoozes, delayed jobs, and for five seconds what \
+        a worker has just committed).
+        """
+    )
+    private static let oldestRow = GaugeFamily(
+        "gpudev_outbox_oldest_seconds",
+        "How long the oldest due row has been due; 0 if none is."
+    )
+    private static let setAsideRows = GaugeFamily(
+        "gpudev_outbox_set_aside_rows",
+        "Rows that can never be sent and wait for a person."
+    )
+    private static let failedSchedules = GaugeFamily(
+        "gpudev_schedules_failed",
+        "Schedules that disabled themselves because their jobs could not be enqueued."
+    )
 }

@@ -1,7 +1,8 @@
+import MetricFamilies
 import Metrics
 import Synchronization
 
-/// How long starts took, by queue, kind and fate; each from its first one on.
+/// How long attempts took, by queue, kind and outcome; each from its first one on.
 final class DurationMetrics: Sendable {
     private struct Key: Hashable {
         let queue, kind, fate: String
@@ -13,12 +14,18 @@ final class DurationMetrics: Sendable {
         self.timers.withLock { timers in
             let key = Key(queue: queue, kind: kind, fate: fate)
             if let known = timers[key] { return known }
-            let timer = Metrics.Timer(
-                label: "messaging_process_duration_seconds",
-                dimensions: messaging("process", queue) + [("kind", kind), ("fate", fate)]
-            )
+            let timer = Self.durations(messaging("process", queue) + [("kind", kind), ("fate", fate)])
             timers[key] = timer
             return timer
         }
     }
+
+    private static let durations = HistogramFamily(
+        "messaging_process_duration_seconds",
+        seconds: [0.005, 0.025, 0.1, 0.5, 1, 5, 10, 30, 60, 120, 240],
+        """
+        How long an attempt ran, from its claim (from its delivery where a kind only writes rows) until \
+        its outcome was committed.
+        """
+    )
 }

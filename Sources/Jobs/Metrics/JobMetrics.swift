@@ -1,4 +1,5 @@
 import FoundationEssentials
+import MetricFamilies
 import Metrics
 import RabbitMQ
 
@@ -15,16 +16,21 @@ struct JobMetrics: Sendable {
     init(kinds: [String], queues: [String], slots: Int) {
         self.kinds = Dictionary(uniqueKeysWithValues: kinds.map { ($0, KindMetrics($0)) })
         self.queues = Dictionary(uniqueKeysWithValues: queues.map { ($0, QueueMetrics($0)) })
-        Meter(label: "gpudev_job_slots").set(slots)
+        Self.slots().set(slots)
     }
+
+    private static let slots = GaugeFamily(
+        "gpudev_job_slots",
+        "How many attempts may run at once (WORKER_CONCURRENCY)."
+    )
 
     subscript(_ kind: JobKind) -> KindMetrics { self.kinds[kind.name] ?? self.unknown }
 
     /// How many slots a queue's lane can have at most.
-    func tell(of queue: String, slots: Int) { self.queues[queue]?.slots.set(slots) }
+    func report(_ queue: String, slots: Int) { self.queues[queue]?.slots.set(slots) }
 
     /// How many slots a queue's lane has now, and how many of its deliveries wait.
-    func tell(of queue: String, taken: Int, waiting: Int) {
+    func report(_ queue: String, taken: Int, waiting: Int) {
         self.queues[queue]?.taken.set(taken)
         self.queues[queue]?.waiting.set(waiting)
     }
@@ -35,13 +41,13 @@ struct JobMetrics: Sendable {
         if delivery.redelivered { queue.redelivered.increment() }
     }
 
-    /// Notes how long a job has waited for its first start, as far as its message tells when it was sent.
+    /// Notes how long a job has waited for its first attempt, as far as its message says when it was sent.
     func started(_ envelope: Envelope) {
         guard let sent = envelope.message.properties.timestamp else { return }
         self.queues[envelope.queue]?.wait.recordSeconds(max(0, Date().timeIntervalSince1970 - Double(sent)))
     }
 
-    /// A run has an outcome, and the ledger has it.
+    /// An attempt has an outcome, and the ledger has it.
     func ended(_ envelope: Envelope, as outcome: RecordedOutcome, since start: ContinuousClock.Instant) {
         let kind = self[envelope.kind]
         kind.outcomes[outcome]?.increment()

@@ -1,3 +1,4 @@
+import MetricFamilies
 import Metrics
 
 /// What is counted for one work queue.
@@ -10,14 +11,43 @@ struct QueueMetrics: Sendable {
     let waiting: Meter
 
     init(_ queue: String) {
-        self.consumed = Counter(
-            label: "messaging_client_consumed_messages_total",
-            dimensions: messaging("receive", queue)
-        )
-        self.redelivered = Counter(label: "gpudev_redeliveries_total", dimensions: [("queue", queue)])
-        self.wait = Metrics.Timer(label: "gpudev_job_wait_seconds", dimensions: [("queue", queue)])
-        self.slots = Meter(label: "gpudev_lane_slots", dimensions: [("queue", queue)])
-        self.taken = Meter(label: "gpudev_lane_slots_taken", dimensions: [("queue", queue)])
-        self.waiting = Meter(label: "gpudev_lane_waiting", dimensions: [("queue", queue)])
+        let labels = [("queue", queue)]
+        self.consumed = Self.consumed(messaging("receive", queue))
+        self.redelivered = Self.redelivered(labels)
+        self.wait = Self.waits(labels)
+        self.slots = Self.slots(labels)
+        self.taken = Self.taken(labels)
+        self.waiting = Self.waiting(labels)
     }
+}
+
+extension QueueMetrics {
+    private static let consumed = CounterFamily(
+        "messaging_client_consumed_messages_total",
+        "Messages that the queues delivered."
+    )
+    private static let redelivered = CounterFamily(
+        "gpudev_redeliveries_total",
+        "Messages among them that had been delivered before."
+    )
+    private static let waits = HistogramFamily(
+        "gpudev_job_wait_seconds",
+        seconds: [1, 2, 5, 15, 30, 60, 120, 300, 900, 3600],
+        """
+        How long a job waited for its first attempt, from the timestamp of its message, which has whole \
+        seconds, until a slot took it.
+        """
+    )
+    private static let slots = GaugeFamily(
+        "gpudev_lane_slots",
+        "How many slots the jobs of a queue can have at most."
+    )
+    private static let taken = GaugeFamily(
+        "gpudev_lane_slots_taken",
+        "How many slots the jobs of a queue have now."
+    )
+    private static let waiting = GaugeFamily(
+        "gpudev_lane_waiting",
+        "Deliveries of a queue that wait in the worker for a slot."
+    )
 }

@@ -161,3 +161,27 @@ private struct OtherProperties: Codable, Equatable {
         properties.timestamp = self.timestamp
     }
 }
+
+/// The way of a message: its exchange, and the key that it is routed by.
+struct OutboxRoute: Hashable, Sendable {
+    let destination: Destination
+    let routingKey: String
+}
+
+extension OutboxMessage {
+    var route: OutboxRoute { OutboxRoute(destination: self.destination, routingKey: self.routingKey) }
+}
+
+/// A message whose row in the outbox has just been committed, on its way to the broker without being read again.
+struct OutboxDispatch: Sendable {
+    /// The row's.
+    let id: Int
+    let message: OutboxMessage
+    /// When the row is due for any relay, which ends the short way.
+    let expiry: ContinuousClock.Instant
+
+    /// How long after its commit a row is left to the worker that wrote it.
+    ///
+    /// What is not published by then, because its worker died or lost the broker, others find due.
+    static let headStart: Duration = .seconds(5)
+}

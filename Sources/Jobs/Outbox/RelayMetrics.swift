@@ -1,7 +1,8 @@
+import MetricFamilies
 import Metrics
 import RabbitMQ
 
-/// Counts what the relay publishes, by what the broker said.
+/// Counts what the relay publishes, by what the broker answered.
 struct RelayMetrics: Sendable {
     private let exchanges: [String: Exchange]
 
@@ -17,16 +18,13 @@ struct RelayMetrics: Sendable {
         self.exchanges = Dictionary(
             uniqueKeysWithValues: names.map { name in
                 let labels = messaging("publish", name)
-                let counters = Self.outcomes.map { outcome in
-                    let label = "messaging_client_sent_messages_total"
-                    return (outcome, Counter(label: label, dimensions: labels + [("outcome", outcome)]))
-                }
-                let duration = Metrics.Timer(
-                    label: "messaging_client_operation_duration_seconds",
-                    dimensions: labels
-                )
+                let counters = Self.outcomes.map { ($0, Self.sent(labels + [("outcome", $0)])) }
                 return (
-                    name, Exchange(outcomes: Dictionary(uniqueKeysWithValues: counters), duration: duration)
+                    name,
+                    Exchange(
+                        outcomes: Dictionary(uniqueKeysWithValues: counters),
+                        duration: Self.durations(labels)
+                    )
                 )
             }
         )
@@ -49,6 +47,18 @@ struct RelayMetrics: Sendable {
         }
         return outcomes
     }
+}
+
+extension RelayMetrics {
+    private static let sent = CounterFamily(
+        "messaging_client_sent_messages_total",
+        "Messages that were published, by what the broker answered."
+    )
+    private static let durations = HistogramFamily(
+        "messaging_client_operation_duration_seconds",
+        seconds: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 6],
+        "From publishing a batch of messages until all of it was confirmed."
+    )
 }
 
 extension PublishOutcome {

@@ -1,4 +1,5 @@
-import RabbitMQ
+import Postgres
+package import RabbitMQ
 
 /// The exchanges and queues that the worker and its producers agree on.
 package struct Topology: Sendable {
@@ -87,4 +88,18 @@ package struct Topology: Sendable {
         )
         return work + dead + (self.keepsEvents ? [log] : [])
     }
+}
+
+/// An exchange, without the prefix of its name.
+enum Destination: String, PostgresBindable, PostgresReadable {
+    case jobs, events, dead
+}
+
+/// One queue as it must be.
+package struct DeclaredQueue: Sendable, Equatable {
+    package let name: String
+    package let exchange: String
+    /// All that it is bound for, each a pattern of a topic exchange.
+    package let routingKeys: [String]
+    package let arguments: FieldTable
 }

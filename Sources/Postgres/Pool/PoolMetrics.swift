@@ -1,6 +1,7 @@
+import MetricFamilies
 import Metrics
 
-/// What a pool tells of itself, under OpenTelemetry's names for pools of database connections.
+/// The metrics of a pool, under OpenTelemetry's names for pools of database connections.
 struct PoolMetrics: Sendable {
     private let idle: Meter
     private let used: Meter
@@ -10,17 +11,17 @@ struct PoolMetrics: Sendable {
 
     init(_ pool: String, most: Int) {
         let labels = [("db_client_connection_pool_name", pool)]
-        let (count, state) = ("db_client_connection_count", "db_client_connection_state")
-        self.idle = Meter(label: count, dimensions: labels + [(state, "idle")])
-        self.used = Meter(label: count, dimensions: labels + [(state, "used")])
-        self.pending = Meter(label: "db_client_connection_pending_requests", dimensions: labels)
-        self.waitTime = Metrics.Timer(label: "db_client_connection_wait_time_seconds", dimensions: labels)
-        self.timeouts = Counter(label: "db_client_connection_timeouts_total", dimensions: labels)
-        Meter(label: "db_client_connection_max", dimensions: labels).set(most)
-        self.tell(idle: 0, used: 0, pending: 0)
+        let state = "db_client_connection_state"
+        self.idle = Self.connections(labels + [(state, "idle")])
+        self.used = Self.connections(labels + [(state, "used")])
+        self.pending = Self.pendingRequests(labels)
+        self.waitTime = Self.waitTimes(labels)
+        self.timeouts = Self.requestTimeouts(labels)
+        Self.maximum(labels).set(most)
+        self.report(idle: 0, used: 0, pending: 0)
     }
 
-    func tell(idle: Int, used: Int, pending: Int) {
+    func report(idle: Int, used: Int, pending: Int) {
         self.idle.set(idle)
         self.used.set(used)
         self.pending.set(pending)
@@ -29,4 +30,25 @@ struct PoolMetrics: Sendable {
     func waited(_ time: Duration) { self.waitTime.record(duration: time) }
 
     func timedOut() { self.timeouts.increment() }
+}
+
+extension PoolMetrics {
+    private static let connections = GaugeFamily(
+        "db_client_connection_count",
+        "Connections to PostgreSQL in a pool."
+    )
+    private static let maximum = GaugeFamily("db_client_connection_max", "The most that the pool may have.")
+    private static let pendingRequests = GaugeFamily(
+        "db_client_connection_pending_requests",
+        "Callers that wait for a connection now."
+    )
+    private static let waitTimes = HistogramFamily(
+        "db_client_connection_wait_time_seconds",
+        seconds: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10],
+        "How long callers that had to wait for a connection waited until they had one."
+    )
+    private static let requestTimeouts = CounterFamily(
+        "db_client_connection_timeouts_total",
+        "Callers that got no connection in time."
+    )
 }

@@ -306,7 +306,7 @@ extension PostgresPool {
     private func backOff(after error: PostgresError) {
         self.logger.warning(
             "no connection to PostgreSQL",
-            metadata: ["error.code": .string(error.code.rawValue), "error.message": .string(error.message)]
+            metadata: ["error.code": .string(error.code.rawValue), "error": .string(error.message)]
         )
         self.loop.after(Self.backoff.pause(afterFailure: self.state.failures)) { [weak self] in
             self?.assumeIsolated { pool in
@@ -324,7 +324,7 @@ extension PostgresPool {
     }
 
     private func tellCounts() {
-        self.metrics.tell(
+        self.metrics.report(
             idle: self.state.idle.count,
             used: self.state.leased,
             pending: self.state.waiters.count

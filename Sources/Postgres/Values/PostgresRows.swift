@@ -1,3 +1,5 @@
+import CPostgres
+
 /// The rows of a result, in the server's order.
 package struct PostgresRows: RandomAccessCollection, Sendable {
     private let result: ResultHandle?
@@ -18,5 +20,18 @@ package struct PostgresRows: RandomAccessCollection, Sendable {
             preconditionFailure("row \(position) of \(self.endIndex)")
         }
         return PostgresRow(result: result, row: position)
+    }
+}
+
+/// What one statement gave back.
+package struct PostgresResult: Sendable {
+    /// The rows that it returned.
+    package let rows: PostgresRows
+    /// How many rows it inserted, updated, deleted or, for a `SELECT`, returned.
+    package let affectedRows: Int
+
+    init(_ result: ResultHandle) {
+        self.rows = PostgresRows(result.status == PGRES_TUPLES_OK ? result : nil)
+        self.affectedRows = result.affectedRows
     }
 }

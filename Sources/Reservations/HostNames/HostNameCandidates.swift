@@ -1,3 +1,5 @@
+import Jobs
+
 /// The names to try for a reservation, best first.
 struct HostNameCandidates: Sequence, Sendable {
     private let wish: HostName?
@@ -33,5 +35,18 @@ struct HostNameCandidates: Sequence, Sendable {
             let animal = NameWords.animals.randomElement()
         else { return nil }
         return HostName(wire: "\(adjective)-\(animal)")
+    }
+}
+
+/// The wish for a name, in any spelling.
+struct PreferredName: Sendable, PayloadValue {
+    static let requirement = "text of at most 255 characters"
+    static let schema = ValueSchema.text(atMost: 255)
+
+    let text: String
+
+    init?(wire: String) {
+        guard wire.unicodeScalars.count <= 255 else { return nil }
+        self.text = wire
     }
 }

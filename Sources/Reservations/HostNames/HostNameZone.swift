@@ -126,3 +126,9 @@ extension AWSError {
     /// Whether the batch did not fit the records that are there: they are to be read again.
     fileprivate var isRefusedBatch: Bool { self.awsCode == "InvalidChangeBatch" }
 }
+
+/// Somebody changed the records each time between our look and our change; the next attempt of the job looks again.
+struct RecordContention: Error, DescribedFailure {
+    var failureCode: String { "InvalidChangeBatch" }
+    var isWorthAnotherTry: Bool { true }
+}

@@ -1,3 +1,4 @@
+import MetricFamilies
 import Metrics
 
 /// What a sweep ends or removes, by what tells it so; the limit of one class is no other's.
@@ -13,8 +14,13 @@ enum SweepClass: String, Sendable, CaseIterable {
 
     /// What sweeps have left to later ones.
     var deferred: Counter {
-        Counter(label: "gpudev_sweep_deferred_total", dimensions: [("class", self.rawValue)])
+        Self.deferrals([("class", self.rawValue)])
     }
+
+    private static let deferrals = CounterFamily(
+        "gpudev_sweep_deferred_total",
+        "What sweeps of reservations left to later runs, counted once for each run."
+    )
 
     /// Lets every count begin at zero, so that the first one is seen as a rise.
     static func beginCounting() {

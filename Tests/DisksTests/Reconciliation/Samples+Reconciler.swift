@@ -1,8 +1,8 @@
-import AWS
 import Foundation
 import Jobs
 import Platform
 
+@testable import AWS
 @testable import Disks
 
 /// The moment at which everything here is looked at.

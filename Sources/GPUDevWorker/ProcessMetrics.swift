@@ -1,24 +1,25 @@
 import FoundationEssentials
 import Glibc
+import MetricFamilies
 import Metrics
 
 /// What the kernel knows of this process, under the names that all Prometheus clients use.
 ///
 /// Source: proc(5), `stat`, `statm` and `fd`.
 struct ProcessMetrics: Sendable {
-    private let cpu = Meter(label: "process_cpu_seconds_total")
-    private let memory = Meter(label: "process_resident_memory_bytes")
-    private let openDescriptors = Meter(label: "process_open_fds")
+    private let cpu = Self.cpuTime()
+    private let memory = Self.residentMemory()
+    private let openDescriptors = Self.openDescriptors()
 
     init(version: String) {
-        Meter(label: "gpudev_build_info", dimensions: [("version", version)]).set(1)
-        Meter(label: "process_start_time_seconds").set(Date().timeIntervalSince1970)
+        Self.build([("version", version)]).set(1)
+        Self.startTime().set(Date().timeIntervalSince1970)
         var limit = rlimit()
         let status = unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-        if status == 0 { Meter(label: "process_max_fds").set(Double(limit.rlim_cur)) }
+        if status == 0 { Self.maximumDescriptors().set(Double(limit.rlim_cur)) }
     }
 
-    /// Looks again; for each scrape.
+    /// Reads the values again; for each scrape.
     func refresh() {
         var usage = rusage()
         if unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage) == 0 {
@@ -34,6 +35,19 @@ struct ProcessMetrics: Sendable {
         guard let statm = try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8) else { return nil }
         return statm.split(separator: " ").dropFirst().first.flatMap { Int($0) }
     }
+}
+
+extension ProcessMetrics {
+    private static let build = GaugeFamily("gpudev_build_info", "The version that runs.")
+    private static let cpuTime = GaugeFamily(
+        "process_cpu_seconds_total",
+        kind: .counter,
+        "CPU time, of user and kernel."
+    )
+    private static let residentMemory = GaugeFamily("process_resident_memory_bytes", "Resident memory.")
+    private static let openDescriptors = GaugeFamily("process_open_fds", "Open descriptors.")
+    private static let maximumDescriptors = GaugeFamily("process_max_fds", "The most that may be open.")
+    private static let startTime = GaugeFamily("process_start_time_seconds", "When the process began.")
 }
 
 extension timeval {

@@ -1,6 +1,0 @@
-/// An EBS snapshot, `snap-…`.
-package struct SnapshotID: ResourceIdentifier {
-    package let rawValue: String
-
-    package init(rawValue: String) { self.rawValue = rawValue }
-}

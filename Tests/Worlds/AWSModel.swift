@@ -13,7 +13,7 @@ struct AWSModel: Sendable {
         var instance: String?
         var tags: [String: String]
         /// Whose data it really is; nil if nobody's.
-        let owner: DiskName?
+        var owner: DiskName?
         var version: Int
     }
 
@@ -28,7 +28,7 @@ struct AWSModel: Sendable {
         let endState: String
         let description: String
         var tags: [String: String]
-        let owner: DiskName?
+        var owner: DiskName?
         let version: Int
     }
 
@@ -268,6 +268,14 @@ extension AWSModel {
             }
         }
         return "<return>true</return>"
+    }
+
+    /// The data of a disk that has another name is that one's.
+    mutating func rename(_ disk: DiskName, to name: DiskName) {
+        for id in self.volumes.keys where self.volumes[id]?.owner == disk { self.volumes[id]?.owner = name }
+        for id in self.snapshots.keys where self.snapshots[id]?.owner == disk {
+            self.snapshots[id]?.owner = name
+        }
     }
 
     private mutating func note(

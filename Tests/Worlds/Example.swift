@@ -107,5 +107,13 @@ package struct Example: Sendable, CustomStringConvertible {
                 .misname(0), .loseTag(2, ofVolume: true, user: true),
             ]
         ),
+        Example(
+            "the only snapshot was purged by a mark while a rename had moved it and not yet the row",
+            [
+                .session(0, zone: 1, snapshot: .completed, leaks: false, row: .nothing),
+                .mark(0, days: -40),
+                .rename(0, to: 1, crash: .afterChanges(0)),
+            ]
+        ),
     ]
 }

@@ -120,6 +120,8 @@ final class Complaints: LogHandler, Sendable {
         self.disks.withLock { $0.contains(disk) } || self.text.contains("\(disk)")
     }
 
+    func add(_ disk: DiskName) { _ = self.disks.withLock { $0.insert(disk) } }
+
     func clear() {
         self.lines.withLock { $0 = [] }
         self.disks.withLock { $0 = [] }
@@ -130,7 +132,7 @@ final class Complaints: LogHandler, Sendable {
         let facts = event.metadata.map { "\($0)" } ?? ""
         self.lines.withLock { $0.append("\(event.message) \(facts)") }
         guard let user = event.metadata?["disk.user"], let name = event.metadata?["disk.name"] else { return }
-        _ = self.disks.withLock { $0.insert(DiskName("\(user)", "\(name)")) }
+        self.add(DiskName("\(user)", "\(name)"))
     }
 
     var metadata: Logger.Metadata {

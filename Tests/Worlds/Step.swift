@@ -30,6 +30,8 @@ enum Step: Sendable {
     case job(Task, Int, zone: Int, crash: Crash)
     /// A job deletes the disk from a day on.
     case delete(Int, days: Int)
+    /// A job gives the disk another name, by its number among all names.
+    case rename(Int, to: Int, crash: Crash)
     /// A job for the disk orders a snapshot of a volume that is another disk's, or nobody's.
     case steal(Int, fromNobody: Bool)
     /// A job that waits has its next attempt.
@@ -118,7 +120,7 @@ extension Step {
 
     fileprivate static func any(_ dice: inout SplitMix64) -> Step {
         let disk = dice.happens(2, in: 3) ? 0 : Int.random(in: 0...2, using: &dice)
-        switch Int.random(in: 0..<30, using: &dice) {
+        switch Int.random(in: 0..<32, using: &dice) {
         case 0: return .session(disk, &dice)
         case 1: return .open(disk, zone: dice.zone)
         case 2: return .write(disk)
@@ -137,14 +139,20 @@ extension Step {
         case 16: return .delete(disk, days: dice.pick([0, 1, 8, 30]))
         case 17: return .steal(disk, fromNobody: dice.happens(1, in: 2))
         case 18, 19: return .insist(minutes: dice.pick([1, 6, 11]))
-        default:
-            let crash: Crash =
-                switch Int.random(in: 0..<8, using: &dice) {
-                case 0: .beforeRecord
-                case 1: .afterChanges(Int.random(in: 0...2, using: &dice))
-                default: .none
-                }
-            return .job(dice.pick(Task.allCases), disk, zone: dice.zone, crash: crash)
+        case 20, 21:
+            let name = Int.random(in: 0..<World.names.count, using: &dice)
+            return .rename(disk, to: name, crash: .any(&dice))
+        default: return .job(dice.pick(Task.allCases), disk, zone: dice.zone, crash: .any(&dice))
+        }
+    }
+}
+
+extension Step.Crash {
+    fileprivate static func any(_ dice: inout SplitMix64) -> Step.Crash {
+        switch Int.random(in: 0..<8, using: &dice) {
+        case 0: .beforeRecord
+        case 1: .afterChanges(Int.random(in: 0...2, using: &dice))
+        default: .none
         }
     }
 }

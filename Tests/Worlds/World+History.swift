@@ -7,28 +7,35 @@ extension World {
     func happen(_ step: Step) async throws {
         switch step {
         case .session(let disk, let zone, let snapshot, let leaks, let row):
-            try await self.session(Self.disks[disk], Self.zones[zone], snapshot, leaks, row)
-        case .open(let disk, let zone): try await self.take(Self.disks[disk], Self.zones[zone])
-        case .write(let disk): self.write(Self.disks[disk])
-        case .end(let disk): try await self.end(Self.disks[disk])
-        case .detach(let disk): self.detach(Self.disks[disk])
-        case .vanish(let disk, let leavesError): self.vanish(Self.disks[disk], leavesError)
-        case .copy(let disk): self.copy(Self.disks[disk])
-        case .loseTag(let disk, let ofVolume, let user): self.loseTag(Self.disks[disk], ofVolume, user)
-        case .mark(let disk, let days): try await self.mark(Self.disks[disk], days)
+            try await self.session(self.disks[disk], Self.zones[zone], snapshot, leaks, row)
+        case .open(let disk, let zone): try await self.take(self.disks[disk], Self.zones[zone])
+        case .write(let disk): self.write(self.disks[disk])
+        case .end(let disk): try await self.end(self.disks[disk])
+        case .detach(let disk): self.detach(self.disks[disk])
+        case .vanish(let disk, let leavesError): self.vanish(self.disks[disk], leavesError)
+        case .copy(let disk): self.copy(self.disks[disk])
+        case .loseTag(let disk, let ofVolume, let user): self.loseTag(self.disks[disk], ofVolume, user)
+        case .mark(let disk, let days): try await self.mark(self.disks[disk], days)
         case .forgetRow(let disk):
-            let disk = Self.disks[disk]
+            let disk = self.disks[disk]
             guard self.holders[disk] == nil else { return }
             try await self.run("DELETE FROM disks WHERE user_id = \(disk.user) AND disk_name = \(disk.name)")
-        case .misname(let disk): try await self.misname(Self.disks[disk])
-        case .oldCopy(let disk, let age, let kept): self.addOldCopy(Self.disks[disk], age, kept)
+        case .misname(let disk): try await self.misname(self.disks[disk])
+        case .oldCopy(let disk, let age, let kept): self.addOldCopy(self.disks[disk], age, kept)
         case .job(let task, let disk, let zone, let crash):
-            try await self.begin(task, Self.disks[disk], Self.zones[zone], crash)
+            try await self.begin(task, self.disks[disk], Self.zones[zone], crash)
         case .delete(let disk, let days):
             let day = (Date() + Double(days) * 86_400).day
-            try await self.send("disk.delete", of: Self.disks[disk], ["delete_date": day])
+            try await self.send("disk.delete", of: self.disks[disk], ["delete_date": day])
+        case .rename(let disk, let name, let crash):
+            try await self.send(
+                "disk.rename",
+                of: self.disks[disk],
+                ["new_name": Self.names[name]],
+                crash
+            )
         case .steal(let disk, let fromNobody):
-            try await self.steal(Self.disks[disk], fromNobody)
+            try await self.steal(self.disks[disk], fromNobody)
         case .resume(let position):
             guard position < self.open.count else { return }
             try await self.resume(position)

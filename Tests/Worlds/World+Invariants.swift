@@ -94,8 +94,21 @@ extension World {
                 }
             }
             try hold(isSafe, "lost: \(disk) is released, and version \(version) is in no snapshot")
+        case "disk.rename":
+            guard let name = data["new_name"] as? String, name != disk.name else { return }
+            try self.checkRenamed(disk)
+            self.rename(disk, to: DiskName(disk.user, name))
         default: break
         }
+    }
+
+    /// Nothing of a disk that has another name is still under the old one.
+    private func checkRenamed(_ disk: DiskName) throws {
+        let model = self.place.peer.model.withLock { $0 }
+        let volumes = model.volumes.values.filter { $0.owner == disk && DiskName($0.tags) == disk }
+        let snapshots = model.snapshots.values.filter { $0.owner == disk && DiskName($0.tags) == disk }
+        let left = (volumes.map(\.id) + snapshots.map(\.id)).sorted()
+        try hold(left.isEmpty, "left: \(left) of \(disk) are under the old name")
     }
 
     private func attach(_ volume: String, _ disk: DiskName, _ reservation: String) {
@@ -150,7 +163,7 @@ extension World {
     /// Lets all reservations end and a long time pass, with the jobs that schedules would begin.
     func settle() async throws {
         self.note("settling")
-        for disk in Self.disks { self.detach(disk) }
+        for disk in self.disks { self.detach(disk) }
         try await self.run(
             "UPDATE reservations SET status = 'expired' WHERE status IN ('active', 'preparing')"
         )
@@ -158,14 +171,14 @@ extension World {
         for round in 0..<3 {
             self.note("round \(round)")
             for task in [Step.Task.sweep, .reconcileAll, .prune] {
-                try await self.begin(task, Self.disks[0], Self.zones[0], .none)
+                try await self.begin(task, self.disks[0], Self.zones[0], .none)
                 try await self.drain()
             }
-            for disk in Self.disks { self.detach(disk) }
+            for disk in self.disks { self.detach(disk) }
             try await self.advance(days: 31)
         }
         try await self.checkFound()
-        for disk in Self.disks {
+        for disk in self.disks {
             guard let row = try await self.row(disk), !row.isDeleted, !row.isInUse else { continue }
             self.holders[disk] = nil
             try await self.begin(.restore, disk, Self.zones[0], .none)
@@ -185,7 +198,7 @@ extension World {
     private func checkFound() async throws {
         let model = self.place.peer.model.withLock { $0 }
         let complaints = self.place.complaints.text
-        for disk in Self.disks {
+        for disk in self.disks {
             guard let row = try await self.row(disk), !row.isDeleted else { continue }
             let isToldOf =
                 row.error != nil || self.place.complaints.concern(disk) || self.refusals[disk] != nil

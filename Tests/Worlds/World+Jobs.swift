@@ -12,9 +12,14 @@ extension World {
     }
 
     /// The same for a job of a disk with fields of the caller's own.
-    func send(_ kind: String, of disk: DiskName, _ fields: [String: String]) async throws {
+    func send(
+        _ kind: String,
+        of disk: DiskName,
+        _ fields: [String: String],
+        _ crash: Step.Crash = .none
+    ) async throws {
         let key = ["user_id": disk.user, "disk_name": disk.name]
-        try await self.send(Order(kind: kind, disk: disk, fields: key.merging(fields) { $1 }), .none)
+        try await self.send(Order(kind: kind, disk: disk, fields: key.merging(fields) { $1 }), crash)
     }
 
     private func send(_ order: Order, _ crash: Step.Crash) async throws {

@@ -7,10 +7,15 @@ import Synchronization
 
 /// A world that a history happens to: what users wrote, what AWS and PostgreSQL have, what jobs make of it.
 final class World {
-    static let disks = [DiskName("alice", "home"), DiskName("alice", "work"), DiskName("bob", "home")]
+    /// What disks can be called.
+    static let names = ["home", "work", "lab"]
     static let zones = ["eu-west-1a", "eu-west-1b"]
 
     let place: Place
+    /// The disks by the names that they have now.
+    private(set) var disks = [
+        DiskName("alice", "home"), DiskName("alice", "work"), DiskName("bob", "home"),
+    ]
     /// The newest version that was written to each disk.
     var written: [DiskName: Int] = [:]
     /// Who uses a disk now.
@@ -113,6 +118,18 @@ final class World {
                 version: 1
             )
         }
+    }
+
+    /// A disk has another name: whatever is known of it is known by that.
+    func rename(_ disk: DiskName, to name: DiskName) {
+        for position in self.disks.indices where self.disks[position] == disk {
+            self.disks[position] = name
+        }
+        self.written[name] = self.written.removeValue(forKey: disk)
+        self.holders[name] = self.holders.removeValue(forKey: disk)
+        self.refusals[name] = self.refusals.removeValue(forKey: disk)
+        if self.place.complaints.concern(disk) { self.place.complaints.add(name) }
+        self.place.peer.model.withLock { $0.rename(disk, to: name) }
     }
 
     func nextUUID() -> String {

@@ -91,6 +91,7 @@ extension RenameDisk {
         }
         let newName = job.payload.newName.description
         let things = named.old + named.moved
+        try await self.unmark(things.snapshots, deadline)
         try await self.move(things, to: newName, for: job)
         let update: SQL = """
             UPDATE disks SET disk_name = \(newName)
@@ -198,6 +199,13 @@ extension RenameDisk {
             others: new.volumes.filter { !isOwn($0.tags) }.map(\.id.rawValue)
                 + new.snapshots.filter { !isOwn($0.tags) }.map(\.id.rawValue)
         )
+    }
+
+    /// Takes marks of a deletion off, since the disk lives: under a name that no row has yet they would be due.
+    private func unmark(_ snapshots: [Snapshot], _ deadline: ContinuousClock.Instant) async throws {
+        let marks = [DiskTag.deleteDate, DiskTag.markedDeletedAt]
+        let marked = snapshots.filter { snapshot in marks.contains { snapshot.tags[$0] != nil } }
+        try await self.ec2.deleteTags(marks, from: marked.map(\.id), deadline: deadline)
     }
 
     /// Gives them a name, the newest snapshots with the first call.

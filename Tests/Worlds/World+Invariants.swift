@@ -137,8 +137,11 @@ extension World {
         let volumes = before.volumes.values.filter {
             $0.owner == disk && $0.state != "error" && (DiskName($0.tags) == disk || row?.volume == $0.id)
         }
+        // What a rename has moved ahead of the row is known of too.
         let snapshots = before.snapshots.values.filter {
-            $0.owner == disk && DiskName($0.tags) == disk && ["completed", "pending"].contains($0.state)
+            let name = DiskName($0.tags)
+            let isNamed = name == disk || name != nil && $0.tags["gpu-dev-renamed-by"] != nil
+            return $0.owner == disk && isNamed && ["completed", "pending"].contains($0.state)
         }
         let newest = max(volumes.map(\.version).max() ?? 0, snapshots.map(\.version).max() ?? 0)
         try hold(

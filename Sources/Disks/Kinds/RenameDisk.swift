@@ -92,6 +92,7 @@ extension RenameDisk {
         let newName = job.payload.newName.description
         let things = named.old + named.moved
         try await self.unmark(things.snapshots, deadline)
+        try await self.note(things.snapshots, in: disk)
         try await self.move(things, to: newName, for: job)
         let update: SQL = """
             UPDATE disks SET disk_name = \(newName)
@@ -206,6 +207,15 @@ extension RenameDisk {
         let marks = [DiskTag.deleteDate, DiskTag.markedDeletedAt]
         let marked = snapshots.filter { snapshot in marks.contains { snapshot.tags[$0] != nil } }
         try await self.ec2.deleteTags(marks, from: marked.map(\.id), deadline: deadline)
+    }
+
+    /// Has the row count the snapshots, so that the disk does not pass for an empty one while they are elsewhere.
+    private func note(_ snapshots: [Snapshot], in disk: Disk) async throws {
+        let count = snapshots.count(where: \.mayHoldData)
+        guard disk.snapshotCount < count else { return }
+        _ = try await self.database.run(
+            "UPDATE disks SET snapshot_count = \(count) WHERE disk_id = \(disk.id) AND snapshot_count < \(count)"
+        )
     }
 
     /// Gives them a name, the newest snapshots with the first call.

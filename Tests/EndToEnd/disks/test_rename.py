@@ -138,13 +138,14 @@ def test_a_worker_that_dies_on_the_way_leaves_a_job_that_goes_on(disks, point):
     assert names(disks) == {"rows": {"training"}, "volumes": {"training"}, "snapshots": {"training"}}
 
 
-def half_renamed(disks) -> str:
+def half_renamed(disks, *, row_knows: bool = True) -> str:
     """A rename whose worker has died when AWS had the new name and the row the old one; nobody goes on with it."""
     newest = disks.snapshot()
-    disks.system.add_disk("alice", "home", snapshot_count=1, last_snapshot_at="2001-01-01")
-    disks.system.rows(
-        "UPDATE disks SET last_snapshot_at = %s",
-        disks.ec2.describe_snapshots(SnapshotIds=[newest])["Snapshots"][0]["StartTime"])
+    disks.system.add_disk("alice", "home")
+    if row_knows:
+        disks.system.rows(
+            "UPDATE disks SET snapshot_count = 1, last_snapshot_at = %s",
+            disks.ec2.describe_snapshots(SnapshotIds=[newest])["Snapshots"][0]["StartTime"])
     disks.system.environment["WORKER_UNKNOWN_KIND_WAIT"] = "1h"
     doomed = disks.system.start_doomed(GPUDEV_KILL_AT="acted")
     job = rename(disks)
@@ -153,8 +154,9 @@ def half_renamed(disks) -> str:
     return job
 
 
-def test_between_the_two_nothing_is_handed_out_deleted_or_made(disks):
-    job = half_renamed(disks)
+@pytest.mark.parametrize("row_knows", [True, False])
+def test_between_the_two_nothing_is_handed_out_deleted_or_made(disks, row_knows):
+    job = half_renamed(disks, row_knows=row_knows)
     waiting, = disks.system.start(GPUDEV_OLDER_THAN=KIND)
     reservation = disks.reserve()
     refused = disks.outcome(disks.restore(reservation))

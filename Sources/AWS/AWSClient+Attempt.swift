@@ -43,7 +43,7 @@ extension AWSClient {
         return endpoint
     }
 
-    /// The time at a host, as far as its answers have told.
+    /// The time at a host, as far as its responses have said.
     func time(at host: String) -> Date {
         self.configuration.now().addingTimeInterval(self.pacing.clockOffset(of: host).inSeconds)
     }

@@ -42,42 +42,6 @@ extension AWSClient {
         }
     }
 
-    /// All pages of an EC2 list, by `NextToken`.
-    func ec2Pages<Item: Sendable>(
-        _ operation: AWSOperation,
-        _ parameters: FormParameters,
-        list: String,
-        deadline: ContinuousClock.Instant,
-        decode: @escaping @Sendable (XMLNode) throws(MalformedAnswer) -> Item
-    ) async throws(AWSError) -> [Item] {
-        try await self.pages(
-            operation,
-            parameters,
-            list: list,
-            token: (request: "NextToken", response: "nextToken"),
-            deadline: deadline,
-            decode: decode
-        )
-    }
-
-    /// All pages of a list, by `Marker`.
-    func markerPages<Item: Sendable>(
-        _ operation: AWSOperation,
-        _ parameters: FormParameters,
-        list: String,
-        deadline: ContinuousClock.Instant,
-        decode: @escaping @Sendable (XMLNode) throws(MalformedAnswer) -> Item
-    ) async throws(AWSError) -> [Item] {
-        try await self.pages(
-            operation,
-            parameters,
-            list: list,
-            token: (request: "Marker", response: "NextMarker"),
-            deadline: deadline,
-            decode: decode
-        )
-    }
-
     /// What `body` gives, or nil if it fails with one of these words of AWS, which say that the thing is not there.
     func unlessAbsent<Output>(
         _ words: Set<String>,
@@ -91,12 +55,14 @@ extension AWSClient {
         }
     }
 
+    /// All pages of a list.
+    ///
     /// An empty page with a token is legal; a missing or empty token ends; a token that comes again is an error.
     func pages<Item: Sendable>(
         _ operation: AWSOperation,
         _ parameters: FormParameters,
         list: String,
-        token: (request: String, response: String),
+        by token: PageToken,
         deadline: ContinuousClock.Instant,
         decode: @escaping @Sendable (XMLNode) throws(MalformedAnswer) -> Item
     ) async throws(AWSError) -> [Item] {
@@ -117,6 +83,16 @@ extension AWSClient {
             parameters.set(token.request, page.next)
         }
     }
+}
+
+/// What a service calls the token of the next page, in a request and in its answer.
+struct PageToken {
+    let request: String
+    let response: String
+
+    static let ec2 = PageToken(request: "NextToken", response: "nextToken")
+    static let elbv2 = PageToken(request: "Marker", response: "NextMarker")
+    static let autoScaling = PageToken(request: "NextToken", response: "NextToken")
 }
 
 extension AWSError {

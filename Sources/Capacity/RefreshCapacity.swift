@@ -4,7 +4,7 @@ import Jobs
 import Kubernetes
 import Postgres
 
-/// `capacity.refresh`: counts the GPUs of each type, and tells those who wait where they stand.
+/// `capacity.refresh`: counts the GPUs of each type, and updates the positions of those who wait.
 ///
 /// If anything cannot be read nothing is written: the old numbers, whose age can be seen, are better than half of the
 /// new ones.
@@ -56,7 +56,8 @@ struct RefreshCapacity: JobHandler {
         let queue = try await ReservationQueue.read(from: self.database)
         let positions = queue.positions(of: types.filter(\.isActive), in: cluster, now: now)
         let data = Event(types: counts, waiting: cluster.waiting, time: now)
-        let writes = [Write(self.update(counts, at: now))] + (positions.isEmpty ? [] : [self.tell(positions)])
+        let writes =
+            [Write(self.update(counts, at: now))] + (positions.isEmpty ? [] : [self.update(positions)])
         return Success(subject: EventSubject("capacity"), data: data, writes: writes)
     }
 
@@ -76,7 +77,7 @@ struct RefreshCapacity: JobHandler {
         """
     }
 
-    private func tell(_ positions: [QueuePosition]) -> Write {
+    private func update(_ positions: [QueuePosition]) -> Write {
         Write(
             """
             UPDATE reservations r SET current_detailed_status = p.text

@@ -51,7 +51,7 @@ struct ReservationQueue: Sendable {
     }
 }
 
-/// What one who waits is told.
+/// The position and the estimate of a reservation that waits.
 struct QueuePosition: Sendable, Hashable {
     let reservation: String
     let position: Int

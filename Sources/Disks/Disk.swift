@@ -35,7 +35,7 @@ struct Disk: Sendable {
     /// The volume that the holder was given.
     var handedOutVolume: VolumeID?
 
-    /// When PostgreSQL was told that the disk is deleted.
+    /// When the deletion was recorded in PostgreSQL.
     var markedDeleted: Date?
 
     /// Whether a reservation has the disk, and is to have it released.

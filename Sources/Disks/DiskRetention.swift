@@ -2,7 +2,7 @@ import FoundationEssentials
 
 /// How soon data may be deleted for good, and how much of it in an hour.
 package struct DiskRetention: Sendable {
-    /// The least time between PostgreSQL being told of a deletion and the end of the data.
+    /// The least time between the recording of a deletion in PostgreSQL and the end of the data.
     package var minimum: Duration
 
     /// How many snapshots all jobs together may delete in an hour.
@@ -14,12 +14,12 @@ package struct DiskRetention: Sendable {
         self.deletionsPerHour = deletionsPerHour
     }
 
-    /// The first day on which data may be purged whose deletion was told at that time.
-    func earliestDay(ofDeletion told: Date) -> Day { Day(of: told.addingTimeInterval(self.seconds)) }
+    /// The first day on which data may be purged whose deletion was recorded at that time.
+    func earliestDay(ofDeletion time: Date) -> Day { Day(of: time.addingTimeInterval(self.seconds)) }
 
     /// Whether enough time has passed; a deletion whose time is not known is too young.
-    func isOver(sinceDeletion told: Date?, at now: Date) -> Bool {
-        told.map { now.timeIntervalSince($0) >= self.seconds } ?? false
+    func isOver(sinceDeletion time: Date?, at now: Date) -> Bool {
+        time.map { now.timeIntervalSince($0) >= self.seconds } ?? false
     }
 
     var seconds: TimeInterval { TimeInterval(self.minimum.components.seconds) }

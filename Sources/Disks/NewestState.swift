@@ -189,7 +189,7 @@ extension Snapshot {
     /// The moment whose data it holds, as far as is known.
     var dataTime: Date { max(self.startTime, self.acceptedAt ?? self.startTime) }
 
-    /// Whether it was copied from another snapshot, and so begun at a time that tells nothing of its data.
+    /// Whether it was copied from another snapshot, and so begun at a time that says nothing of its data.
     ///
     /// EC2 gives copies an arbitrary volume id (CopySnapshot in its API reference), all of whose digits are f.
     var isCopy: Bool {

@@ -5,7 +5,7 @@ import Synchronization
 ///
 /// Actors whose `unownedExecutor` is the loop, and tasks that prefer it, run on its thread together with the
 /// descriptors and timers it watches, so that a reply from a socket resumes its task with no change of thread.
-/// Nothing that runs here may block or compute for long. A turn that takes longer than `lateness` is reported.
+/// Nothing that runs here may block or compute for long. An iteration that takes longer than `lateness` is reported.
 ///
 /// `@unchecked Sendable`: the stored state is either behind a `Mutex`, atomic, or touched only on the thread.
 package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
@@ -33,7 +33,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
     ///
     /// - Parameters:
     ///   - name: The name of the thread, as debuggers show it.
-    ///   - lateness: What to tell when one turn has taken too long.
+    ///   - lateness: Called when one iteration has taken too long.
     package init(name: String, lateness: Lateness = .ignored) {
         self.name = name
         self.lateness = lateness
@@ -61,7 +61,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
         self.wake()
     }
 
-    /// How long the turn has lasted that the loop is in; zero while it waits for something to do.
+    /// How long the current iteration has lasted; zero while it waits for something to do.
     package var busyTime: Duration {
         let start = self.turnStart.load(ordering: .relaxed)
         return start == 0 ? .zero : .nanoseconds(clinux_monotonic_nanoseconds() - start)
@@ -141,7 +141,7 @@ extension EventLoop {
 
     /// Calls `action` once, when all jobs that are ready now have run and before the loop sleeps.
     ///
-    /// Call on the loop only. Output gathered during a turn goes out here, in as few system calls as it takes.
+    /// Call on the loop only. Output gathered during an iteration goes out here, in as few system calls as it takes.
     package func atTurnEnd(_ action: @escaping () -> Void) {
         self.checkIsolated()
         self.turnEndActions.append(action)
@@ -207,7 +207,7 @@ extension EventLoop {
             _ = read(self.wakeUp, &counter, 8)
             return
         }
-        // A watch that an earlier event of the same turn has cancelled is not here any more.
+        // A watch that an earlier event of the same iteration has cancelled is not here any more.
         self.watches[token]?.action()
     }
 

@@ -17,7 +17,7 @@ struct SchemaWatch: Sendable {
 
     private static let pause: Duration = .seconds(1)
 
-    /// How long the server may take to tell what it has.
+    /// How long the server may take to answer.
     private static let queryTimeout: Duration = .seconds(10)
 
     init(

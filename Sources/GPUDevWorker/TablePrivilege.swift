@@ -25,17 +25,17 @@ struct TablePrivilege: Sendable {
 
     /// What the role of `connection` lacks, such as `role w lacks INSERT on outbox`; nil if nothing.
     ///
-    /// A table that does not exist lacks nothing here: the schema's check tells of it.
+    /// A table that does not exist lacks nothing here: the schema's check reports it.
     static func lacking(on connection: PostgresConnection) async throws -> String? {
         let pairs = Self.needed.flatMap { table in table.verbs.map { (table.table, $0) } }
         let row = try await connection.run(
             """
-            SELECT current_user::text AS role, string_agg(verb || ' on ' || name, ', ' ORDER BY name, verb) AS told
+            SELECT current_user::text AS role, string_agg(verb || ' on ' || name, ', ' ORDER BY name, verb) AS lacking
             FROM unnest(\(pairs.map(\.0))::text[], \(pairs.map(\.1))::text[]) AS needed (name, verb)
             WHERE NOT has_table_privilege(to_regclass(name), verb)
             """
         ).rows.first
-        guard let row, let told: String = try row.readOptional("told") else { return nil }
-        return "role \(try row.read("role", as: String.self)) lacks \(told)"
+        guard let row, let privileges: String = try row.readOptional("lacking") else { return nil }
+        return "role \(try row.read("role", as: String.self)) lacks \(privileges)"
     }
 }

@@ -1,6 +1,6 @@
 import CCurl
 
-/// One transfer: its easy handle, what has arrived, and whom to tell.
+/// One transfer: its easy handle, what has arrived, and who waits for it.
 ///
 /// Used on one thread only. It frees the handle, the lists and the error buffer; the handle must have left its multi handle before.
 final class Transfer {

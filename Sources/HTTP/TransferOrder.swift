@@ -1,4 +1,4 @@
-/// One request on its way to the thread, and whom to tell how it went.
+/// One request on its way to the thread, and who waits for its result.
 struct TransferOrder: Sendable {
     let id: UInt64
     let request: HTTPRequest

@@ -54,7 +54,7 @@ extension KubernetesClient {
         } catch {
             if error.code == .notFound { return false }
             guard error.code == .conflict else { throw error }
-            // A pod of that name with another uid, or some passing conflict: only a look can tell.
+            // A pod of that name with another uid, or some passing conflict: only another read can tell.
             let present = try await self.pod(pod.name, in: pod.namespace, deadline: deadline)
             guard present?.uid == pod.uid else { return false }
             throw error

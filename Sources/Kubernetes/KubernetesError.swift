@@ -21,7 +21,7 @@ package struct KubernetesError: Error, Sendable {
         case expired
         /// The server refuses the parameters.
         case invalid
-        /// A command was sent and nothing tells how it ended: it may have run, in part or whole.
+        /// A command was sent and how it ended is unknown: it may have run, in part or whole.
         case unknownOutcome
         case malformedResponse
         case deadlineExceeded

@@ -2,7 +2,7 @@ import Synchronization
 import Traces
 package import Tracing
 
-/// One span: it gathers what it is told until it ends, and is exported then.
+/// One span: it gathers attributes and events until it ends, and is exported then.
 ///
 /// One whose trace is not recorded only carries its context.
 package final class RecordedSpan: Span {
@@ -46,7 +46,7 @@ package final class RecordedSpan: Span {
         self.addEvent(SpanEvent(name: "exception", at: instant(), attributes: attributes))
     }
 
-    /// Ends it once; what is told later is lost.
+    /// Ends it once; what comes later is lost.
     package func end<Instant: TracerInstant>(at instant: @autoclosure () -> Instant) {
         guard var record = self.record.withLock({ $0.take() }) else { return }
         record.end = max(record.start, instant().nanosecondsSinceEpoch)

@@ -22,3 +22,9 @@ package struct PodName: Hashable, Sendable, CustomStringConvertible, PayloadValu
 
     private static let alphabet = .lowercaseAndDigits + ASCIISet(".-")
 }
+
+/// What the platform notes on the pods of reservations.
+package enum PodAnnotation {
+    /// Whose pod it is.
+    package static let user = "gpu-dev-user-id"
+}

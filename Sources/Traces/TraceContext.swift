@@ -5,7 +5,7 @@ package struct TraceContext: Hashable, Sendable {
     package let spanID: SpanID
     /// Whether the trace is being recorded.
     package let isSampled: Bool
-    /// What the vendors on the way have to tell each other; passed on as it came.
+    /// The vendors' own data (tracestate); passed on as it came.
     package let state: String?
 
     /// As much of a `tracestate` as every vendor must take.

@@ -3,7 +3,7 @@ package import Tracing
 extension Tracer {
     /// Begins the span of a call to another system, within the trace of this task.
     ///
-    /// Nil where none is recorded, so that the caller need not find out what to tell about the call.
+    /// Nil where none is recorded, so that the caller need not gather attributes of the call.
     package func startCall(_ name: @autoclosure () -> String) -> (any Tracing.Span)? {
         guard let context = ServiceContext.current, context.trace?.isSampled == true else { return nil }
         return self.startSpan(name(), context: context, ofKind: .client)

@@ -22,7 +22,7 @@ package struct AutoScalingClient: Sendable {
             .describeGroups,
             parameters,
             list: "AutoScalingGroups",
-            token: (request: "NextToken", response: "NextToken"),
+            by: .autoScaling,
             deadline: deadline
         ) { node throws(MalformedAnswer) in try AutoScalingGroup(node) }
     }

@@ -88,10 +88,11 @@ extension EC2Client {
         var parameters = parameters
         // Without an owner the public snapshots of everybody would come.
         parameters.add("Owner", ["self"])
-        return try await self.client.ec2Pages(
+        return try await self.client.pages(
             .describeSnapshots,
             parameters,
             list: "snapshotSet",
+            by: .ec2,
             deadline: deadline
         ) { node throws(MalformedAnswer) in try Snapshot(node) }
     }

@@ -162,10 +162,11 @@ extension EC2Client {
         _ parameters: FormParameters,
         deadline: ContinuousClock.Instant
     ) async throws(AWSError) -> [Volume] {
-        try await self.client.ec2Pages(
+        try await self.client.pages(
             .describeVolumes,
             parameters,
             list: "volumeSet",
+            by: .ec2,
             deadline: deadline
         ) { node throws(MalformedAnswer) in try Volume(node) }
     }

@@ -9,10 +9,11 @@ extension ELBv2Client {
         var parameters = FormParameters()
         parameters.add("ListenerArn", listener.rawValue)
         parameters.add("PageSize", 400)
-        return try await self.client.markerPages(
+        return try await self.client.pages(
             .describeRules,
             parameters,
             list: "Rules",
+            by: .elbv2,
             deadline: deadline
         ) { node throws(MalformedAnswer) in try ListenerRule(node) }
     }

@@ -49,10 +49,11 @@ extension ELBv2Client {
     ) async throws(AWSError) -> [TargetGroup] {
         var parameters = FormParameters()
         parameters.add("PageSize", 400)
-        return try await self.client.markerPages(
+        return try await self.client.pages(
             .describeTargetGroups,
             parameters,
             list: "TargetGroups",
+            by: .elbv2,
             deadline: deadline
         ) { node throws(MalformedAnswer) in try TargetGroup(node) }
     }

@@ -119,8 +119,6 @@ struct CaptureContents: JobHandler {
 }
 
 extension CaptureContents {
-    private static let userAnnotation = "gpu-dev-user-id"
-
     private func snapshot(of job: Job<Payload>) async throws -> Snapshot? {
         guard let id = job.payload.snapshot else { return nil }
         return try await self.ec2.snapshot(id, deadline: job.context.deadline)
@@ -143,7 +141,7 @@ extension CaptureContents {
             """
         ).rows
         let holder = try rows.first?.read("user_id", as: String.self)
-        guard let holder, pod.annotations[Self.userAnnotation] == holder else {
+        guard let holder, pod.annotations[PodAnnotation.user] == holder else {
             let message =
                 "pod \(payload.pod) is not of a reservation that has the disk \(payload.disk) of \(payload.user)"
             return Reason("foreign-pod", message)

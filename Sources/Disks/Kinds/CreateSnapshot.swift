@@ -27,11 +27,7 @@ struct CreateSnapshot: JobHandler {
             .owner,
             .disk,
             .optional("volume_id", "The EBS volume to take it of; the one in the disk's row when left out."),
-            .optional(
-                "snapshot_type",
-                "Why it is taken; becomes the tag SnapshotType. shutdown when left out.",
-                default: "shutdown"
-            ),
+            .snapshotType,
             .optional(
                 "reservation_id",
                 """
@@ -39,16 +35,8 @@ struct CreateSnapshot: JobHandler {
                 the job is dead (rejected).
                 """
             ),
-            .optional(
-                "content_s3_uri",
-                "Where the listing of the disk's files lies; becomes the tag snapshot_content_s3."
-            ),
-            .optional(
-                "disk_size",
-                """
-                How much of the disk is in use, as du prints it, such as 1.2G; becomes the tag disk_size.
-                """
-            )
+            .content,
+            .usage
         )
     }
 
@@ -167,7 +155,7 @@ extension CreateSnapshot {
 
     /// A pending snapshot that somebody else began; nil if this job's own is among them.
     ///
-    /// It is never as good as a new one: AWS does not tell when a volume was detached, so the last writes may have come
+    /// It is never as good as a new one: AWS does not report when a volume was detached, so the last writes may have come
     /// after it.
     private func earlierSnapshot(of volume: Volume, for job: Job<Payload>) async throws -> SnapshotID? {
         let pending = try await self.ec2.describeSnapshots(

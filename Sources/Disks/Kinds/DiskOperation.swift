@@ -2,7 +2,7 @@ import FoundationEssentials
 import Jobs
 import Postgres
 
-/// What the disk's row tells whoever asked for an operation of how it goes.
+/// The progress of an operation, in the disk's row for whoever asked for it.
 struct DiskOperation: Sendable {
     /// Nil if nobody follows it.
     let id: OperationID?

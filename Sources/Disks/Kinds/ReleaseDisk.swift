@@ -29,16 +29,9 @@ struct ReleaseDisk: JobHandler {
             .owner,
             .disk,
             .required("reservation_id", "The reservation that holds the disk."),
-            .optional(
-                "snapshot_type",
-                "Why the snapshot is taken; becomes the tag SnapshotType.",
-                default: "shutdown"
-            ),
-            .optional(
-                "content_s3_uri",
-                "Where the listing of the disk's files lies; becomes the tag snapshot_content_s3."
-            ),
-            .optional("disk_size", "How much of the disk is in use; becomes the tag disk_size."),
+            .snapshotType,
+            .content,
+            .usage,
             .dryRun
         )
     }
@@ -134,7 +127,7 @@ extension ReleaseDisk {
         }
     }
 
-    /// What a free row tells of its last holder is history, and nobody need look into it again.
+    /// What a free row says of its last holder is history, and nobody need look into it again.
     private func forgetting(_ disk: Disk, _ job: Job<Payload>) -> Success {
         guard !job.isDryRun, let volume = disk.volume else { return self.success(of: job, isReleased: false) }
         let forget: SQL = """

@@ -83,9 +83,9 @@ extension UndeleteDisk {
             WHERE disk_id = \(disk.id)
                 AND (is_deleted IS NOT TRUE OR delete_date IS NULL OR delete_date > \(today.description)::date)
             """
-        let told = Event(user: disk.user, disk: disk.name, untaggedSnapshots: marked.count)
+        let event = Event(user: disk.user, disk: disk.name, untaggedSnapshots: marked.count)
         let writes = [Write(revival, affecting: 1), Write(kept.update(of: disk))]
-        return Success(subject: disk.subject, data: told, writes: writes)
+        return Success(subject: disk.subject, data: event, writes: writes)
     }
 }
 

@@ -3,7 +3,7 @@ import MetricFamilies
 import Metrics
 import Platform
 
-/// What a run of `disk.prune-snapshots` has done, as the completion event tells it.
+/// What a run of `disk.prune-snapshots` has done, as the completion event reports it.
 struct PruningTally: EventData {
     let disks: Int
     let snapshots: Int

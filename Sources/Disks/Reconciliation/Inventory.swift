@@ -9,7 +9,7 @@ struct Inventory: Sendable {
     let rows: [Disk]
     /// What other jobs are at, as their exclusive keys have it.
     let heldDisks: Set<ExclusiveKey>
-    /// Every volume that AWS has told of, whatever its state and tags.
+    /// Every volume that AWS has listed, whatever its state and tags.
     private(set) var volumes: [VolumeID: Volume]
     /// Nil if the snapshots could not be read.
     let snapshots: SnapshotCensus?
@@ -51,7 +51,7 @@ struct Inventory: Sendable {
         }
     }
 
-    /// Adds volumes that AWS has told of when it was asked for them.
+    /// Adds volumes that AWS has described by id.
     mutating func add(_ found: [Volume]) {
         for volume in found { self.volumes[volume.id] = volume }
     }

@@ -128,7 +128,7 @@ extension Volume {
     /// When it was put into quarantine, if that can be read.
     var quarantinedSince: Date? { self.tags[DiskTag.quarantined].flatMap { Date(rfc3339: $0) } }
 
-    /// The user and the disk, as far as the tags tell.
+    /// The user and the disk, as far as the tags name them.
     var ownerInWords: String {
         "\(self.tags[DiskTag.user] ?? "nobody") (disk: \(self.diskName ?? "none"))"
     }

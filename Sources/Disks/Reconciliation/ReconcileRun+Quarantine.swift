@@ -15,7 +15,7 @@ extension ReconcileRun {
         for snapshot in plan.outdated where self.hasTime() { try await self.delete(snapshot) }
     }
 
-    /// Once for each of the last days that are told: the tag remembers.
+    /// Once for each of the last days that are announced: the tag remembers.
     private mutating func remind(_ reminder: QuarantinePlan.Reminder) async throws {
         guard !self.isDryRun else { return }
         let (ec2, volume) = (self.ec2, reminder.volume)

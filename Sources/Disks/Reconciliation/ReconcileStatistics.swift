@@ -3,11 +3,11 @@ import Jobs
 import MetricFamilies
 import Metrics
 
-/// What one run of the reconciliation found and did, as the completion event tells it.
+/// What one run of the reconciliation found and did, as the completion event reports it.
 ///
 /// In a dry run the fields about deeds count what would have been done.
 struct ReconcileStatistics: EventData, Equatable {
-    /// Volumes that AWS told of.
+    /// Volumes that AWS listed.
     var aws_volumes = 0
     /// Rows of disks, deleted ones included.
     var db_records = 0

@@ -3,7 +3,7 @@ import Jobs
 import Platform
 import Postgres
 
-/// What comes out of reconciling one volume, as the completion event tells it.
+/// What comes out of reconciling one volume, as the completion event reports it.
 struct Reconciliation: EventData {
     /// What was found, and so what was done.
     enum Outcome: String, Sendable, CaseIterable, JSONWritable {
@@ -51,13 +51,13 @@ struct Reconciliation: EventData {
                 AND coalesce(in_use, false) = \(row.isInUse) AND reservation_id IS NOT DISTINCT FROM \(row.holder)
                 AND coalesce(is_deleted, false) = \(row.isDeleted)
             """
-        let told = Reconciliation(
+        let result = Reconciliation(
             self.outcome,
             VolumeID(rawValue: self.volume_id),
             row,
             changed: changes.map(\.column)
         )
-        return told.success(writes: [Write(update, affecting: 1)])
+        return result.success(writes: [Write(update, affecting: 1)])
     }
 
     static let shape = EventShape<Reconciliation>(

@@ -165,7 +165,7 @@ extension ReconciliationPlan {
         self.take(resolutions.sorted { $0.disk.description < $1.disk.description })
     }
 
-    /// As many as one run may do; the others' turn comes.
+    /// As many as one run may do; the others are left to later runs.
     private mutating func take(_ resolutions: [Resolution]) {
         var allowance = DestructionLimit.allowance(of: self.groups.values.reduce(0) { $0 + $1.count })
         for resolution in resolutions {
@@ -250,7 +250,7 @@ extension ReconciliationPlan {
 
     /// Whether the volume can be the current one of its disk, going by the snapshots.
     ///
-    /// Where it cannot, the row is told no more than that the volume is in use.
+    /// Where it cannot, the row learns no more than that the volume is in use.
     private mutating func isClear(_ volume: Volume, of disk: DiskKey, _ row: Disk?) -> Bool {
         guard let census = self.inventory.snapshots else { return row?.volume == volume.id || row == nil }
         let snapshots = census.ofDisk[disk] ?? []

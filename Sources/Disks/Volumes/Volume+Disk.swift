@@ -6,7 +6,7 @@ extension Volume {
     /// The disk that the volume belongs to by its tags.
     var diskName: String? { self.tags[DiskTag.disk] ?? self.tags[DiskTag.olderDisk] }
 
-    /// The reservation that it was made for, where its tags tell.
+    /// The reservation that it was made for, where its tags name it.
     var reservation: String? { self.tags[DiskTag.reservation] ?? self.tags[DiskTag.olderReservation] }
 
     /// Whether it is a volume to reckon with: neither on its way in or out nor broken.

@@ -7,13 +7,13 @@ import RabbitMQ
 struct DeadCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "dead",
-        abstract: "Look into the dead queues, and bring letters back.",
+        abstract: "Inspect the dead queues, and replay their messages.",
         subcommands: [List.self, Show.self, Replay.self]
     )
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "List dead letters, the oldest first; they stay where they are."
+            abstract: "List dead-letter messages, the oldest first; they stay where they are."
         )
 
         @OptionGroup var choice: DeadLetterOptions
@@ -22,40 +22,41 @@ struct DeadCommand: AsyncParsableCommand {
         var json = false
 
         func run() async throws {
-            let letters = try await self.choice.letters()
+            let messages = try await self.choice.messages()
             if self.json {
                 let encoder = JSONEncoder()
                 encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-                let summaries = letters.map { DeadLetterSummary($0) }
+                let summaries = messages.map { DeadLetterSummary($0) }
                 return Terminal.print(json: String(decoding: try encoder.encode(summaries), as: UTF8.self))
             }
-            for letter in letters { Terminal.print(DeadLetterSummary(letter).line) }
+            for message in messages { Terminal.print(DeadLetterSummary(message).line) }
         }
     }
 
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Show dead letters with their headers and bodies."
+            abstract: "Show dead-letter messages with their headers and bodies."
         )
 
         @OptionGroup var choice: DeadLetterOptions
 
         func run() async throws {
-            let letters = try await self.choice.letters()
-            guard !letters.isEmpty else { throw Failure(.failed, "no such letter") }
-            for letter in letters {
-                Terminal.print(DeadLetterSummary(letter).line)
-                for header in letter.message.properties.headers.entries {
+            let messages = try await self.choice.messages()
+            guard !messages.isEmpty else { throw Failure(.failed, "there is no such dead-letter message") }
+            for dead in messages {
+                Terminal.print(DeadLetterSummary(dead).line)
+                for header in dead.message.properties.headers.entries {
                     Terminal.print("    \(header.name): \(header.value.shown)".cleaned())
                 }
-                Terminal.print(String(decoding: letter.message.body, as: UTF8.self).cleaned())
+                Terminal.print(String(decoding: dead.message.body, as: UTF8.self).cleaned())
             }
         }
     }
 
     struct Replay: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Send letters back to where they came from; safe to interrupt and to repeat."
+            abstract:
+                "Send dead-letter messages back to the queue that they came from; safe to interrupt and to repeat."
         )
 
         @OptionGroup var choice: DeadLetterOptions
@@ -71,23 +72,26 @@ struct DeadCommand: AsyncParsableCommand {
         }
 
         func run() async throws {
-            let letters = try await self.choice.letters()
+            let messages = try await self.choice.messages()
             if self.dryRun {
-                for letter in letters { Terminal.print(DeadLetterSummary(letter).line) }
+                for message in messages { Terminal.print(DeadLetterSummary(message).line) }
                 return
             }
-            guard !letters.isEmpty else { return Terminal.print("replayed 0 letters") }
-            guard Terminal.confirms("Replay \(letters.count) letters?") else {
+            guard !messages.isEmpty else { return Terminal.print("replayed 0 messages") }
+            guard Terminal.confirms("Replay \(messages.count) messages?") else {
                 throw Failure(.failed, "nothing was replayed")
             }
-            var bar = ProgressBar("replaying", total: letters.count)
-            let count = try await self.choice.replay(atMost: letters.count, pause: self.pause) {
+            var bar = ProgressBar("replaying", total: messages.count)
+            let count = try await self.choice.replay(atMost: messages.count, pause: self.pause) {
                 bar.advance()
             }
             bar.finish()
-            Terminal.print("replayed \(count) letters")
-            if count < letters.count {
-                throw Failure(.partly, "\(letters.count - count) letters were gone or taken by somebody else")
+            Terminal.print("replayed \(count) messages")
+            if count < messages.count {
+                throw Failure(
+                    .partly,
+                    "\(messages.count - count) messages were gone or taken by somebody else"
+                )
             }
         }
 

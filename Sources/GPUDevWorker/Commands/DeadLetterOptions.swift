@@ -29,20 +29,20 @@ struct DeadLetterOptions: ParsableArguments {
         if let limit, limit < 1 { throw ValidationError("--limit must be at least 1") }
     }
 
-    /// The letters meant, oldest first in each queue.
-    func letters() async throws -> [DeadLetter] {
+    /// The messages meant, oldest first in each queue.
+    func messages() async throws -> [DeadLetter] {
         let (broker, topology) = try await Settings.load({ $0.broker() }, { $0.topology() })
         return try await Connections.withBroker(broker) { connection in
-            var letters: [DeadLetter] = []
+            var messages: [DeadLetter] = []
             for queue in self.queues(topology) {
-                let rest = (self.limit ?? .max) - letters.count
+                let rest = (self.limit ?? .max) - messages.count
                 guard rest > 0 else { break }
-                letters += try await DeadQueue(queue, of: topology, on: connection).letters(
+                messages += try await DeadQueue(queue, of: topology, on: connection).messages(
                     matching: self.filter,
                     limit: rest
                 )
             }
-            return letters
+            return messages
         }
     }
 

@@ -11,34 +11,34 @@ struct DoctorReport {
     /// How long one thing may take to answer.
     static let timeout: Duration = .seconds(4)
 
-    /// Asks one thing; `remedy` says what to do where the failure itself does not tell.
+    /// Asks one thing; `remedy` says what to do where the failure itself does not say.
     ///
     /// Returns whether it is in order.
     @discardableResult
     mutating func check(_ name: String, _ remedy: String, _ body: () async throws -> String) async -> Bool {
         do {
-            self.tell("ok  ", name, try await body())
+            self.print("ok  ", name, try await body())
             return true
         } catch {
-            let told = (error as? Failure)?.lines.joined(separator: "; ") ?? "\(error)"
-            self.fail(name, told, Self.remedy(for: error) ?? remedy)
+            let failure = (error as? Failure)?.lines.joined(separator: "; ") ?? "\(error)"
+            self.fail(name, failure, Self.remedy(for: error) ?? remedy)
             return false
         }
     }
 
-    mutating func fail(_ name: String, _ told: String, _ remedy: String) {
+    mutating func fail(_ name: String, _ failure: String, _ remedy: String) {
         self.isGood = false
-        self.tell("FAIL", name, "\(told). To do: \(remedy)")
+        self.print("FAIL", name, "\(failure). To do: \(remedy)")
     }
 
     /// Something that is not set up, which is nobody's fault.
-    func off(_ name: String, _ told: String) { self.tell("off ", name, told) }
+    func off(_ name: String, _ reason: String) { self.print("off ", name, reason) }
 
     /// Something that nothing can be said of while what it rests on is away.
-    func skip(_ name: String, since what: String) { self.tell("skip", name, "not looked at, since \(what)") }
+    func skip(_ name: String, since what: String) { self.print("skip", name, "not checked, since \(what)") }
 
-    private func tell(_ state: String, _ name: String, _ told: String) {
-        Terminal.print("\(state) \(name): \(told)")
+    private func print(_ state: String, _ name: String, _ text: String) {
+        Terminal.print("\(state) \(name): \(text)")
     }
 
     /// What to do about failures that mean the same whatever was asked.

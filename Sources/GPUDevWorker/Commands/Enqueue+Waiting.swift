@@ -7,7 +7,7 @@ extension Enqueue {
         let ending: JobsTable.Ending
     }
 
-    /// Sends the job and prints what its event tells, as soon as it has ended.
+    /// Sends the job and prints its completion event, as soon as it has ended.
     ///
     /// The log is followed before the ledger is asked, so that no ending falls in between.
     func sendAndWait(_ job: JobSubmission, _ broker: RabbitMQConfiguration, _ topology: Topology) async throws
@@ -26,12 +26,12 @@ extension Enqueue {
                     "job \(job.id) has not ended yet and goes on: `gpudev-worker jobs show \(job.id)`"
                 )
             }
-            try self.tell(event)
+            try self.print(event)
         } catch let ended as EndedBefore {
             Terminal.print(job.id.description)
             let age = "\(ended.ending.secondsAgo + 60)s"
             let event = try await Self.event(of: job.id, broker, topology, .last(age), within: .seconds(4))
-            guard event == nil else { return try self.tell(event) }
+            guard event == nil else { return try self.print(event) }
             guard ended.ending.state == "succeeded" else {
                 throw Failure(
                     .failed,
@@ -90,7 +90,7 @@ extension Enqueue {
         }
     }
 
-    private func tell(_ event: EventText?) throws {
+    private func print(_ event: EventText?) throws {
         if let data = event?.data { Terminal.print(json: data) }
         guard event?.isSuccess == true else {
             throw Failure(.failed, "the job died: \(event?.reason ?? "the connection was lost")")

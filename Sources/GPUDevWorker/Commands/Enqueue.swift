@@ -32,7 +32,7 @@ struct Enqueue: AsyncParsableCommand {
     @Flag(help: "Only report what the job would destroy, for kinds that know how (payload field dry_run).")
     var dryRun = false
 
-    @Flag(help: "Wait until the job has ended, and print what its event tells; exit code 1 if it died.")
+    @Flag(help: "Wait until the job has ended, and print its completion event; exit code 1 if it is dead.")
     var wait = false
 
     @Option(help: "How long to wait at most, such as 30s or 10m.")

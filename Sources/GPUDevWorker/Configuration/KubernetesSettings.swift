@@ -18,7 +18,7 @@ struct KubernetesSettings: Sendable {
 }
 
 extension KubernetesClient {
-    /// A client of the cluster; where it is one of EKS, AWS tells where it is and lends its credentials.
+    /// A client of the cluster; where it is one of EKS, its address and its credentials come from AWS.
     init(
         _ settings: KubernetesSettings,
         aws: AWSClient,

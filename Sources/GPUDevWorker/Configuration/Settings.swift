@@ -14,7 +14,7 @@ import Reservations
 
 /// The settings of one run of the program, checked as they are read.
 ///
-/// Faults are gathered, so that all of them can be told at once.
+/// Faults are gathered, so that all of them can be reported at once.
 final class Settings {
     private let source: SettingsSource
     private var faults: [String] = []

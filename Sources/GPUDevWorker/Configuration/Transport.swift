@@ -1,7 +1,7 @@
 import Postgres
 import RabbitMQ
 
-/// How the bytes travel to a service that is told passwords and users' data.
+/// How the bytes travel to a service that gets passwords and users' data.
 struct Transport: Sendable, CustomStringConvertible {
     /// For people.
     let description: String

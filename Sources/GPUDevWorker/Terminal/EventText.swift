@@ -1,6 +1,6 @@
 import FoundationEssentials
 
-/// A completion event, as people are told of it.
+/// A completion event, as it is printed for people.
 struct EventText: Decodable {
     private struct Fault: Decodable {
         let reason: String?

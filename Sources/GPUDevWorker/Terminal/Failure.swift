@@ -28,7 +28,7 @@ struct Failure: Error {
         self.lines = lines
     }
 
-    /// Nil for what the argument parser itself knows how to tell.
+    /// Nil for what the argument parser itself knows how to print.
     init?(_ error: any Error) {
         switch error {
         case let failure as Failure: self = failure

@@ -80,7 +80,7 @@ package struct DeadLetter: Sendable {
 }
 
 extension Malformed {
-    /// Why a worker has rejected a message: its headers do not tell, but what it was rejected for is still to be seen.
+    /// Why a worker has rejected a message: its headers do not say, but the cause can be found again.
     fileprivate init?(rejected message: Message) {
         guard message.body.count > largestJobBody else { return nil }
         self.init(sizeOfBody: message.body.count)

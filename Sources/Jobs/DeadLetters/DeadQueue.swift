@@ -2,9 +2,9 @@ import FoundationEssentials
 package import Postgres
 package import RabbitMQ
 
-/// A dead queue, as a person looks into it and brings letters back.
+/// A dead queue, as a person inspects it and replays messages.
 ///
-/// Letters are taken without a verdict and given back in the order of their coming. A quorum queue puts what comes
+/// Messages are taken without a verdict and given back in the order of their coming. A quorum queue puts what comes
 /// back behind what came back before, so the order stays only if each look goes through the whole queue.
 package struct DeadQueue: Sendable {
     private let name: String
@@ -17,21 +17,21 @@ package struct DeadQueue: Sendable {
         self.connection = connection
     }
 
-    /// The letters that `filter` accepts, oldest first.
-    package func letters(matching filter: DeadLetterFilter, limit: Int = .max) async throws -> [DeadLetter] {
-        var letters: [DeadLetter] = []
+    /// The messages that `filter` accepts, oldest first.
+    package func messages(matching filter: DeadLetterFilter, limit: Int = .max) async throws -> [DeadLetter] {
+        var messages: [DeadLetter] = []
         try await self.forEach { letter in
-            if letters.count < limit, filter.accepts(letter) { letters.append(letter) }
+            if messages.count < limit, filter.accepts(letter) { messages.append(letter) }
             return .keep
         }
-        return letters
+        return messages
     }
 
     private enum Verdict {
         case keep, takeOff
     }
 
-    /// Brings letters back, each in three steps: the ledger and the outbox in one transaction, then the verdict.
+    /// Replays messages, each in three steps: the ledger and the outbox in one transaction, then the verdict.
     ///
     /// It can be interrupted at any point and done again: a dead-letter message whose replay is in the ledger already is only
     /// taken off the queue. Returns how many were replayed.
@@ -69,7 +69,7 @@ package struct DeadQueue: Sendable {
         try await self.waitUntilBack(kept.count)
     }
 
-    /// Letters that were given back show up a little later; whoever looks next would miss them.
+    /// Messages that were given back show up a little later; whoever looks next would miss them.
     private func waitUntilBack(_ count: Int) async throws {
         let deadline = ContinuousClock.now + .seconds(2)
         while try await self.connection.declareQueue(self.name, passive: true).messages < count,

@@ -3,7 +3,7 @@ import Logging
 import RabbitMQ
 
 extension Envelope {
-    /// The event that tells of the job's success.
+    /// The completion event of a job that succeeded.
     func completion(_ success: Success, for requester: Requester) -> OutboxMessage {
         let event = CompletionEvent(
             job: self.id,

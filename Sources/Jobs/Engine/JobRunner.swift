@@ -67,7 +67,7 @@ actor JobRunner {
         self.logger = logger
     }
 
-    /// What the queue is to be told about a delivery.
+    /// How a delivery is settled with the queue.
     enum Verdict: Sendable {
         case acknowledge, giveBack, reject
     }

@@ -65,7 +65,7 @@ struct JobTraces: Sendable {
 }
 
 extension Envelope {
-    /// Whether nobody has begun the job before, as far as the message tells.
+    /// Whether nobody has begun the job before, as far as the message says.
     fileprivate var isFirstStart: Bool { !self.isRedelivered && self.turn == 0 && self.replayCount == 0 }
 }
 

@@ -28,7 +28,7 @@ actor RefusalGate {
     enum Role: Sendable {
         /// Nothing is refused, as far as is known.
         case passer
-        /// Whether it goes on for all depends on this one, who must tell what came of it.
+        /// Whether it goes on for all depends on this one, who must report what came of it.
         case prober
     }
 
@@ -65,7 +65,7 @@ actor RefusalGate {
         if role == .passer, self.hasProber { return try await self.wait() }
         self.hasProber = true
         self.isShut.store(true, ordering: .relaxed)
-        await self.tell(error)
+        await self.report(error)
         return try await self.pause()
     }
 
@@ -121,7 +121,7 @@ actor RefusalGate {
         }
     }
 
-    private func tell(_ error: PostgresError) async {
+    private func report(_ error: PostgresError) async {
         let trouble = await self.explain(error)
         self.health.note(.schema, lacking: trouble)
         self.logger.error(

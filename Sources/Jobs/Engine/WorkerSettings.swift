@@ -33,7 +33,7 @@ package struct WorkerSettings: Sendable {
     /// About how long a job stays away that someone else is at.
     package var busyDelay: Duration = .seconds(1)
 
-    /// After about how long a job looks for itself whether the key is free that it waits for, should nobody tell it.
+    /// After about how long a job checks whether the key that it waits for is free, should no notification come.
     package var longestPark: Duration = .seconds(30)
 
     /// How long running jobs may go on after the end was asked for.

@@ -57,7 +57,7 @@ package struct JobContext: Sendable {
     }
 }
 
-/// A payload that may ask for a dry run, in which a job only tells what it would do.
+/// A payload that may ask for a dry run, in which a job only reports what it would do.
 package protocol DryRunPayload: JobPayload {
     var isDryRun: Bool { get }
 }

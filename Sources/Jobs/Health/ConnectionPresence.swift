@@ -4,7 +4,7 @@ struct ConnectionPresence: Sendable {
     private let health: WorkerHealth
     private let metrics: ConnectionMetrics
 
-    /// - Parameter condition: What it is for the worker's health; nil where its user tells that.
+    /// - Parameter condition: What it is for the worker's health; nil where its user reports that.
     init(_ name: String, _ condition: WorkerHealth.Condition?, _ health: WorkerHealth) {
         self.condition = condition
         self.health = health

@@ -5,7 +5,7 @@ import Postgres
 /// Keeps the ledger short, and free of what dead workers hold.
 ///
 /// Jobs that ended long ago are forgotten, a few thousand at a time. A message that came again after that would run
-/// again, so the retention is far beyond any broker's memory. Dead jobs stay four times as long, since their letters
+/// again, so the retention is far beyond any broker's memory. Dead jobs stay four times as long, since their messages
 /// wait for a person.
 struct Housekeeping: Sendable {
     let pool: PostgresPool

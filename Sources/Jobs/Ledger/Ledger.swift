@@ -5,7 +5,7 @@ struct Ledger: Sendable {
     let pool: PostgresPool
     let worker: WorkerIdentity
 
-    /// After so many starts without an outcome a job is poison, and need not wait to be told so.
+    /// After so many starts without an outcome a job is poison, and need not wait to be found so.
     let maximumStarts: Int
 
     /// Takes the job if nobody else has it and it is not finished.
@@ -167,7 +167,7 @@ struct Ledger: Sendable {
         """
     }
 
-    /// Keeps who asked for a job that could not be claimed yet; its message will not tell it again.
+    /// Keeps who asked for a job that could not be claimed yet; its message will not carry it again.
     ///
     /// Nothing to do where the broker has validated nobody, since all else travels with the message.
     func note(_ envelope: Envelope) -> [SQL] {

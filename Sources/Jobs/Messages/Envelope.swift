@@ -8,7 +8,7 @@ package struct Envelope: Sendable {
     /// exchange for jobs.
     package let kind: JobKind
 
-    /// Who asked for the job, as far as this message tells.
+    /// Who asked for the job, as far as this message says.
     package let requester: Requester
 
     /// How often the job has been brought back from a dead queue.
@@ -36,7 +36,7 @@ package struct Envelope: Sendable {
     /// Whether a queue has handed it out before.
     package let isRedelivered: Bool
 
-    /// The message as it came, but for what told of a death before.
+    /// The message as it came, but for the headers of an earlier final failure.
     package let message: Message
 
     /// The message's body, read.

@@ -1,7 +1,7 @@
 import RabbitMQ
 
 extension Message {
-    /// A message that tells of a death was moved out of a dead queue by other means than this program's, and counts as
+    /// A message with the headers of a final failure was moved out of a dead queue by other means than this program's, and counts as
     /// one replay more.
     var broughtBack: Message {
         guard self.properties.headers[DeadLetterHeader.reason] != nil else { return self }

@@ -3,7 +3,7 @@ import Traces
 import Tracing
 
 extension Message {
-    /// The trace that the sender was in, as far as the headers tell.
+    /// The trace that the sender was in, as far as the headers say.
     var trace: TraceContext? {
         guard let parent = self.properties.headers["traceparent"]?.string else { return nil }
         return TraceContext(

@@ -28,7 +28,7 @@ package struct Requester: Sendable, Equatable {
         return name
     }
 
-    /// As a message tells that came straight from its producer.
+    /// From a message that came straight from its producer.
     ///
     /// What the worker publishes has no `user_id`: for retries the ledger knows the producer's, and no header could be
     /// believed.

@@ -32,7 +32,7 @@ actor OutboxRelay {
     private nonisolated let handed = Mutex(HandedMessages())
     private nonisolated let isDue = Atomic(true)
     private var isFinishing = false
-    /// What has become of messages that were handed over, until PostgreSQL is told of them together.
+    /// What has become of messages that were handed over, until they are recorded in PostgreSQL together.
     private var settlement = OutboxSettlement()
     private var nextSettlement = ContinuousClock.now
     private var nextLook = ContinuousClock.now
@@ -56,7 +56,7 @@ actor OutboxRelay {
     /// How long the rest of a batch may stay unanswered when the broker has answered for some of it.
     private static let silence: Duration = .seconds(2)
 
-    /// How long the relay sleeps when nothing tells it that a row is due.
+    /// How long the relay sleeps when nothing wakes it for a row that is due.
     private static let longestSleep: Duration = .seconds(2)
 
     init(pool: PostgresPool, topology: Topology, health: WorkerHealth, loop: EventLoop, logger: Logger) {

@@ -2,7 +2,7 @@ import Logging
 import Postgres
 import RabbitMQ
 
-/// What has become of rows of the outbox that were published, until PostgreSQL is told.
+/// What has become of rows of the outbox that were published, until it is recorded in PostgreSQL.
 ///
 /// A row is deleted only when the broker is answerable for its message. One that was not taken, or not answered for,
 /// comes back after a pause that grows from seconds to ten minutes; one that no attempt can help is set aside for a person.

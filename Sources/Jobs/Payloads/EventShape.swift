@@ -81,7 +81,7 @@ extension EventField {
         }
     }
 
-    /// A field that is always there, and null where there is nothing to tell.
+    /// A field that is always there, and null where there is no value.
     package static func nullable<Value: JSONWritable>(
         _ name: String,
         _ description: String,
@@ -94,7 +94,7 @@ extension EventField {
         }
     }
 
-    /// A field that is left out where there is nothing to tell.
+    /// A field that is left out where there is no value.
     package static func optional<Value: JSONWritable>(
         _ name: String,
         _ description: String? = nil,

@@ -62,7 +62,7 @@ package struct PayloadShape<Payload: Sendable>: Sendable {
     /// Names of the fields, a `?` after those that may be left out.
     package var fieldNames: [String] { self.fields.map { $0.isRequired ? $0.name : $0.name + "?" } }
 
-    /// Whether a job can be told only to report what it would do.
+    /// Whether a job can be asked only to report what it would do.
     package var canRehearse: Bool { self.fields.contains { $0.name == "dry_run" } }
 
     var keywords: [JSONNode.Member] {

@@ -1,6 +1,6 @@
 package import Postgres
 
-/// What the ledger tells people, and the one thing that they may change in it.
+/// What people may read in the ledger, and the one thing that they may change in it.
 package struct JobsTable: Sendable {
     private let database: PostgresPool
 

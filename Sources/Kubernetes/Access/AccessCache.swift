@@ -57,7 +57,7 @@ final class AccessCache: Sendable {
             await withCheckedContinuation { continuation in
                 let isFirst = self.state.withLock { $0.wait(id, continuation) }
                 if isFirst { Task { await self.renew() } }
-                // Either may have come before there was anybody to tell.
+                // Either may have come before there was anybody waiting.
                 if Task.isCancelled { self.giveUp(id, .cancelled, "the task was cancelled") }
                 if deadline.remaining <= .zero { self.giveUp(id, .deadlineExceeded, "no time was left") }
             }

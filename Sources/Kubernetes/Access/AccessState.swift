@@ -44,7 +44,7 @@ struct AccessState {
     /// - Parameters:
     ///   - result: The new way, or why there is none.
     ///   - nextTry: When to ask again after a failure.
-    /// - Returns: Those to tell, and what.
+    /// - Returns: Those to resume, and with what.
     mutating func finish(
         with result: Result<ClusterAccess, KubernetesError>,
         nextTry: ContinuousClock.Instant

@@ -106,7 +106,7 @@ struct PluginCredential: Sendable {
     }
 }
 
-/// What a plugin is told. (`ExecCredential`, of which a program that asks fills in `spec`.)
+/// The input of a plugin. (`ExecCredential`, of which a program that asks fills in `spec`.)
 private struct ExecInformation: Encodable {
     struct Cluster: Encodable {
         let server: String

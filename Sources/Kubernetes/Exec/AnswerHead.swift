@@ -27,7 +27,7 @@ struct AnswerHead: Sendable {
 
     /// The body of a refusal; nil as long as it is not complete.
     ///
-    /// What is longer than 64 KiB, or whose end is not told, is cut there: it is no more than a reason.
+    /// What is longer than 64 KiB, or whose end is not given, is cut there: it is no more than a reason.
     func body(in bytes: [UInt8]) -> [UInt8]? {
         let limit = 64 << 10
         if self.headers["Transfer-Encoding"]?.lowercased() == "chunked" {

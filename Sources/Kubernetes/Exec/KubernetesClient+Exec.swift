@@ -13,7 +13,7 @@ extension KubernetesClient {
     ///   - deadline: When to give up; the command may go on then.
     ///   - limit: How many bytes of output are kept, and as many of error output; what comes after is read and thrown
     ///     away, until it is sixteen mebibytes more, for the sake of the exit code.
-    /// - Returns: What it printed and how it ended, as far as that was told.
+    /// - Returns: What it printed and how it ended, as far as the server reported it.
     /// - Throws: When the command could not be started, or has not ended by the deadline.
     package func execute(
         _ command: [String],
@@ -86,7 +86,7 @@ package struct ExecResult: Sendable, Hashable {
     /// The bytes as they came, cut at the limit; in no way checked to be text.
     package let standardOutput: [UInt8]
     package let standardError: [UInt8]
-    /// The command's exit code; nil if the connection ended before the server told it, so that nobody knows whether the
+    /// The command's exit code; nil if the connection ended before the server reported it, so that nobody knows whether the
     /// command ran to its end.
     package let exitCode: Int?
     /// Whether there was more output, or error output, than the limit.

@@ -27,7 +27,7 @@ struct WebSocketReader: Sendable {
         self.limit = limit
     }
 
-    /// Adds what has arrived; `next` tells what it makes.
+    /// Adds what has arrived; `next` returns what it makes.
     mutating func add(_ bytes: [UInt8]) {
         if self.position > 0 {
             self.unread.removeFirst(self.position)

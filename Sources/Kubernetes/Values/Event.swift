@@ -1,6 +1,6 @@
 package import FoundationEssentials
 
-/// Something that happened to an object, as told by a component of the cluster.
+/// Something that happened to an object, as reported by a component of the cluster.
 package struct Event: Sendable, Hashable {
     package let reason: String
     package let message: String

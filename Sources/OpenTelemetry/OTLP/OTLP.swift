@@ -16,7 +16,7 @@ enum OTLP {
         let scopeSpans: [ScopeSpans]
     }
 
-    /// Who tells: the program, its version, and what the environment says of it.
+    /// The resource: the program, its version, and what the environment says of it.
     struct Resource: Encodable {
         let attributes: [Attribute]
 

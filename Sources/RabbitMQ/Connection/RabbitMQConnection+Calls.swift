@@ -2,7 +2,7 @@ import CRabbitMQ
 import EventLoops
 
 extension RabbitMQConnection {
-    /// Sends a request at the end of the turn and returns the broker's answer.
+    /// Sends a request at the end of the iteration and returns the broker's answer.
     func call(
         _ operation: String,
         answeredBy answer: amqp_method_number_t,

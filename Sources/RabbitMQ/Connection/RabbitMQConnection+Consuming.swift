@@ -6,7 +6,7 @@ extension RabbitMQConnection {
     ///
     /// At most `prefetch` messages of this consumer are out without a verdict. When the broker ends the consumer,
     /// as it does when the queue is deleted, the connection ends with `consumerCancelled`. A body of more than
-    /// `largestBody` bytes is read and forgotten, so that it takes no memory; the delivery tells its size.
+    /// `largestBody` bytes is read and dropped, so that it takes no memory; the delivery has its size.
     package func startConsuming(
         _ queue: String,
         prefetch: UInt16,
@@ -73,7 +73,7 @@ extension RabbitMQConnection {
 }
 
 extension RabbitMQConnection {
-    /// Records that the delivery is done with; sent at the end of the turn, many in one frame where possible.
+    /// Records that the delivery is done with; sent at the end of the iteration, many in one frame where possible.
     ///
     /// From any thread, at no cost but a few instructions on the loop. A tag of another connection, and one that
     /// has been settled before, is dropped and counted.

@@ -3,7 +3,7 @@ import EventLoops
 import Logging
 
 extension RabbitMQConnection {
-    /// Reads what has arrived, at most so much that others on the loop get their turn.
+    /// Reads what has arrived, at most so much that others on the loop are not held up.
     func readFrames() {
         for _ in 0..<framesPerTurn {
             guard let wire = self.wire else { return }
@@ -20,7 +20,7 @@ extension RabbitMQConnection {
         self.readLater()
     }
 
-    /// Reads once others had their turn: the library may hold more frames than the socket shows.
+    /// Reads after others on the loop have run: the library may hold more frames than the socket shows.
     func readLater() {
         self.loop.execute { [weak self] in self?.assumeIsolated { $0.readFrames() } }
     }

@@ -2,7 +2,7 @@ import CRabbitMQ
 import EventLoops
 
 extension RabbitMQConnection {
-    /// Sees to it that what is queued goes out when this turn of the loop ends.
+    /// Sees to it that what is queued goes out when this iteration of the loop ends.
     func requestFlush() {
         guard !self.isFlushScheduled, self.wire != nil else { return }
         self.isFlushScheduled = true

@@ -130,7 +130,7 @@ extension RabbitMQConnection {
     }
 }
 
-/// What a queue holds, as its declaration tells.
+/// What a queue holds, as its declaration reports.
 package struct QueueStatus: Sendable, Equatable {
     /// The queue's name, which the broker chose if the declaration gave none.
     package let name: String

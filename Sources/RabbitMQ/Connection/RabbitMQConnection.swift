@@ -6,7 +6,7 @@ import Synchronization
 /// One connection with one channel, served by one event loop.
 ///
 /// The loop reads what has arrived and never waits for the broker: requests are sent and their answers awaited.
-/// What a turn of the loop wants to send goes out at the turn's end, and is held back while the socket is full.
+/// What an iteration of the loop wants to send goes out at its end, and is held back while the socket is full.
 /// The end of the channel is the end of the connection, with one exception that `declareQueue` describes.
 package actor RabbitMQConnection {
     /// The loop that serves the connection.

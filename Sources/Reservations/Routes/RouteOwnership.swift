@@ -10,8 +10,6 @@ struct RouteOwnership: Sendable {
     let kubernetes: KubernetesClient?
     let deadline: ContinuousClock.Instant
 
-    private static let userAnnotation = "gpu-dev-user-id"
-
     /// How long to leave a pod that has no node yet.
     private static let pollInterval: Duration = .seconds(5)
 
@@ -27,7 +25,7 @@ struct RouteOwnership: Sendable {
         guard let pod else {
             throw Conclusion.rejected(Reason("unknown-pod", "there is no pod \(payload.pod)"))
         }
-        guard pod.annotations[Self.userAnnotation].map({ $0 == reservation.user }) ?? true else {
+        guard pod.annotations[PodAnnotation.user].map({ $0 == reservation.user }) ?? true else {
             throw self.foreignPod(payload)
         }
         guard let name = pod.nodeName else {

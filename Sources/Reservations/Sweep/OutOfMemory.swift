@@ -7,11 +7,11 @@ import Postgres
 /// Containers of one pod that ran out of memory at the same moment.
 struct OutOfMemory: Sendable, Equatable {
     let containers: [String]
-    /// Nil where Kubernetes does not tell; then `restarts` tells one time from another.
+    /// Nil where Kubernetes does not report it; then `restarts` tells one time from another.
     let time: Date?
     let restarts: Int
 
-    /// What a pod's containers tell that has not been noted yet, oldest first.
+    /// What a pod's containers report that has not been noted yet, oldest first.
     static func found(in pod: Pod, since last: Date?, _ history: StatusHistory) -> [OutOfMemory] {
         let ends = pod.containerStatuses.flatMap { status in
             [status.lastTermination, status.termination].compactMap { $0 }

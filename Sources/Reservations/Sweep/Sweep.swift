@@ -97,7 +97,7 @@ struct Sweep: JobHandler {
     func act(on job: Job<Payload>) async throws -> Success {
         let isDryRun = job.isDryRun
         let plan = try await self.plan(job.context)
-        self.tell(plan, job.context.logger)
+        self.report(plan, job.context.logger)
         let swept = Event(
             reservations: plan.live,
             warned: plan.warned,
@@ -170,7 +170,7 @@ extension Sweep {
         }
     }
 
-    private func tell(_ plan: SweepPlan, _ logger: Logger) {
+    private func report(_ plan: SweepPlan, _ logger: Logger) {
         for ending in plan.endings {
             logger.notice(
                 "a reservation must end",

@@ -1,7 +1,7 @@
 import MetricFamilies
 import Metrics
 
-/// What a sweep ends or removes, by what tells it so; the limit of one class is no other's.
+/// What a sweep ends or removes, by its reason; each class has a limit of its own.
 enum SweepClass: String, Sendable, CaseIterable {
     /// Reservations whose noted time is up.
     case expired

@@ -2,6 +2,7 @@ import FoundationEssentials
 import Jobs
 import Kubernetes
 import Logging
+import Platform
 import Postgres
 
 /// Ends the pod of a reservation and removes the services that lead to it.
@@ -18,9 +19,6 @@ struct PodRemoval: Sendable {
 
     /// How long after its time a pod is left to its node.
     private static let nodeTimeout: TimeInterval = 600
-
-    /// Whose pod it is.
-    private static let userAnnotation = "gpu-dev-user-id"
 
     init(
         kubernetes: KubernetesClient,
@@ -49,7 +47,7 @@ struct PodRemoval: Sendable {
         guard let pod = try await self.kubernetes.pod(name, in: namespace, deadline: self.deadline) else {
             return .absent
         }
-        guard pod.annotations[Self.userAnnotation].map({ $0 == self.reservation.user }) ?? true else {
+        guard pod.annotations[PodAnnotation.user].map({ $0 == self.reservation.user }) ?? true else {
             self.logger.warning("the pod is another reservation's", metadata: self.metadata(of: pod))
             return .foreign
         }

@@ -144,7 +144,7 @@ def test_a_replay_survives_death_before_the_letter_is_taken_off(system, cloud):
     assert result.returncode == -signal.SIGKILL
     eventually("the job succeeds", lambda: system.state(job) == ("succeeded", 2))
     eventually("the letter is back", lambda: system.depth("disks.dead") == 1)
-    assert "replayed 1 letters" in system.call("dead", "replay", "--job", job)
+    assert "replayed 1 messages" in system.call("dead", "replay", "--job", job)
     eventually("the letter is gone", lambda: system.depth("disks.dead") == 0)
     eventually("nothing is on its way", lambda: not system.rows("SELECT FROM outbox") and not system.depth("disks"))
     assert len(cloud.snapshots_of(job)) == 1

@@ -249,10 +249,10 @@ def test_letters_are_replayed_once_what_killed_them_is_mended(system, cloud):
     eventually("the letters are back", lambda: system.depth("disks.dead") == 3)
     for number in range(3):
         system.add_disk("alice", f"d{number}", ebs_volume_id=cloud.create_volume("alice", f"d{number}"))
-    assert system.call("dead", "replay", "--job", jobs[1]) == "replayed 1 letters"
+    assert system.call("dead", "replay", "--job", jobs[1]) == "replayed 1 messages"
     eventually("it succeeds", lambda: system.state(jobs[1]) == ("succeeded", 2))
     assert [letter["job_id"] for letter in letters(system)] == [jobs[0], jobs[2]]
-    assert system.call("dead", "replay", "--rate", "50") == "replayed 2 letters"
+    assert system.call("dead", "replay", "--rate", "50") == "replayed 2 messages"
     for job in jobs:
         eventually("it succeeds", lambda: system.state(job) == ("succeeded", 2))  # noqa: B023
         assert len(cloud.snapshots_of(job)) == 1

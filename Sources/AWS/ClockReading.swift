@@ -1,4 +1,4 @@
-/// What an answer told of the server's clock.
+/// What a response says of the server's clock.
 struct ClockReading: Equatable, Sendable {
     /// How far it is ahead of ours.
     let skew: Duration

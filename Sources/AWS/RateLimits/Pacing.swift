@@ -51,8 +51,8 @@ final class Pacing: Sendable {
 
     /// How far the clock of a host is ahead of ours.
     ///
-    /// A host that has not told is taken to agree with the last one that did, since it is our clock that is wrong:
-    /// nobody would tell of a presigned URL.
+    /// A host that has not answered yet is taken to agree with the last one that did, since it is our clock that is wrong:
+    /// nobody would notice with a presigned URL.
     func clockOffset(of host: String) -> Duration {
         self.state.withLock { $0.offsets[host] ?? $0.lastOffset }
     }

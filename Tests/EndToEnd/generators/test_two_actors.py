@@ -181,7 +181,8 @@ def test_no_two_replicas_act_on_one_thing_at_a_time(request, experiment):
     experiment.environment |= {"WORKER_MAX_STARTS": "50", "WORKER_MAX_ATTEMPTS": "500"}
     actors = [Actor(number, experiment, journal) for number in range(2)]
     history: list[str] = []
-    jobs = experiment.load.draw(max(60, int(seconds * 2)), SHARES)
+    # More than that three disks cannot do, and what is left at the end has to be done too.
+    jobs = experiment.load.draw(80 + max(0, int((seconds - 40) / 2)), SHARES)
     try:
         eventually("both consume", lambda: experiment.consumers("disks") == 2)
         with experiment.submitting(jobs, per_second=len(jobs) / seconds):

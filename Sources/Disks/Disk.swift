@@ -121,3 +121,10 @@ extension Disk {
         self.markedDeleted = try row.readOptional("marked_deleted_at")
     }
 }
+
+extension Disk {
+    /// Whether a user has the reservation `r`, alone or with others.
+    static func isReservation(of user: String) -> SQL {
+        "(r.user_id = \(user) OR coalesce(r.secondary_users @> to_jsonb(\(user)::text), false))"
+    }
+}

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Jobs
+import Kubernetes
 import Platform
 import Postgres
 
@@ -106,4 +107,9 @@ extension Reason {
     static func unknownReservation(_ id: ReservationID) -> Reason {
         Reason("unknown-reservation", "there is no reservation \(id)")
     }
+}
+
+extension Reservation {
+    /// Whether a pod is the reservation's as far as its annotation says; one without it may be.
+    func mayHave(_ pod: Pod) -> Bool { pod.annotations[PodAnnotation.user].map { $0 == self.user } ?? true }
 }

@@ -52,12 +52,7 @@ struct DiskHold: Sendable {
     }
 
     /// Whether the disk's user has the reservation, alone or with others.
-    private var isReservationOfUser: SQL {
-        """
-        (r.user_id = \(self.user.description)
-            OR coalesce(r.secondary_users @> to_jsonb(\(self.user.description)::text), false))
-        """
-    }
+    private var isReservationOfUser: SQL { Disk.isReservation(of: self.user.description) }
 
     private func refusal(_ disk: Disk?) async throws -> Conclusion {
         guard let disk else { return .rejected(.unknownDisk(self.user, self.disk)) }

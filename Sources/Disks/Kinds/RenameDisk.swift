@@ -91,7 +91,8 @@ extension RenameDisk {
         }
         let newName = job.payload.newName.description
         let things = named.old + named.moved
-        try await self.unmark(things.snapshots, deadline)
+        // The disk lives, and under a name that no row has yet a mark of a deletion would be due.
+        try await self.ec2.unmark(things.snapshots.filter(\.isMarked).map(\.id), deadline: deadline)
         try await self.note(things.snapshots, in: disk)
         try await self.move(things, to: newName, for: job)
         let update: SQL = """
@@ -200,13 +201,6 @@ extension RenameDisk {
             others: new.volumes.filter { !isOwn($0.tags) }.map(\.id.rawValue)
                 + new.snapshots.filter { !isOwn($0.tags) }.map(\.id.rawValue)
         )
-    }
-
-    /// Takes marks of a deletion off, since the disk lives: under a name that no row has yet they would be due.
-    private func unmark(_ snapshots: [Snapshot], _ deadline: ContinuousClock.Instant) async throws {
-        let marks = [DiskTag.deleteDate, DiskTag.markedDeletedAt]
-        let marked = snapshots.filter { snapshot in marks.contains { snapshot.tags[$0] != nil } }
-        try await self.ec2.deleteTags(marks, from: marked.map(\.id), deadline: deadline)
     }
 
     /// Has the row count the snapshots, so that the disk does not pass for an empty one while they are elsewhere.

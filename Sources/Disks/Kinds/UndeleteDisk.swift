@@ -72,11 +72,7 @@ extension UndeleteDisk {
         let deadline = job.context.deadline
         let snapshots = try await DiskSnapshots(of: disk.key, in: self.ec2, deadline: deadline)
         let marked = snapshots.all.filter { $0.tags[DiskTag.deleteDate] != nil }.map(\.id)
-        try await self.ec2.deleteTags(
-            [DiskTag.deleteDate, DiskTag.markedDeletedAt],
-            from: marked,
-            deadline: deadline
-        )
+        try await self.ec2.unmark(marked, deadline: deadline)
         let kept = try await DiskSnapshots(of: disk.key, in: self.ec2, deadline: deadline)
         let revival: SQL = """
             UPDATE disks SET is_deleted = false, delete_date = NULL

@@ -95,11 +95,7 @@ extension PruningRun {
 
     /// Takes the marks back of a disk that has come to life while they were set.
     private func unmark(_ snapshots: [Snapshot]) async throws(AWSError) {
-        try await self.ec2.deleteTags(
-            [DiskTag.deleteDate, DiskTag.markedDeletedAt],
-            from: snapshots.map(\.id),
-            deadline: self.context.deadline
-        )
+        try await self.ec2.unmark(snapshots.map(\.id), deadline: self.context.deadline)
     }
 
     /// Whether it is clear where the newest data of the disk is, so that older data is superfluous.

@@ -171,11 +171,7 @@ extension ReconcileRun {
         )
         let ec2 = self.ec2
         let isDone = try await self.change("unmark") { deadline throws(AWSError) in
-            try await ec2.deleteTags(
-                [DiskTag.deleteDate, DiskTag.markedDeletedAt],
-                from: snapshots,
-                deadline: deadline
-            )
+            try await ec2.unmark(snapshots, deadline: deadline)
         }
         if isDone { self.statistics.unmarked_snapshots += snapshots.count }
     }

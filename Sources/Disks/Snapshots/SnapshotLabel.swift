@@ -40,3 +40,19 @@ struct SnapshotLabel: Sendable {
         [DiskTag.deleteDate: day.description, DiskTag.markedDeletedAt: now.rfc3339]
     }
 }
+
+extension Snapshot {
+    /// Whether it carries a mark of a deletion.
+    var isMarked: Bool { self.tags[DiskTag.deleteDate] != nil || self.tags[DiskTag.markedDeletedAt] != nil }
+}
+
+extension EC2Client {
+    /// Takes the marks of a deletion off snapshots.
+    func unmark(_ snapshots: [SnapshotID], deadline: ContinuousClock.Instant) async throws(AWSError) {
+        try await self.deleteTags(
+            [DiskTag.deleteDate, DiskTag.markedDeletedAt],
+            from: snapshots,
+            deadline: deadline
+        )
+    }
+}

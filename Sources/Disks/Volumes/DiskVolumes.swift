@@ -68,9 +68,8 @@ struct DiskVolumes: Sendable {
             WHERE disk_id <> \(disk.id) AND ebs_volume_id IS NOT NULL
                 AND (user_id = \(disk.user) OR ebs_volume_id = \(disk.volume?.rawValue))
             UNION
-            SELECT ebs_volume_id, false FROM reservations
-            WHERE ebs_volume_id = \(ownerless?.rawValue) AND user_id <> \(disk.user)
-                AND NOT coalesce(secondary_users @> to_jsonb(\(disk.user)::text), false)
+            SELECT r.ebs_volume_id, false FROM reservations r
+            WHERE r.ebs_volume_id = \(ownerless?.rawValue) AND NOT \(Disk.isReservation(of: disk.user))
             """
         )
         var (own, strangers): (Set<VolumeID>, Set<VolumeID>) = ([], [])

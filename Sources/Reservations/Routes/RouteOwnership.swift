@@ -25,7 +25,7 @@ struct RouteOwnership: Sendable {
         guard let pod else {
             throw Conclusion.rejected(Reason("unknown-pod", "there is no pod \(payload.pod)"))
         }
-        guard pod.annotations[PodAnnotation.user].map({ $0 == reservation.user }) ?? true else {
+        guard reservation.mayHave(pod) else {
             throw self.foreignPod(payload)
         }
         guard let name = pod.nodeName else {

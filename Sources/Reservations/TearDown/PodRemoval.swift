@@ -2,7 +2,6 @@ import FoundationEssentials
 import Jobs
 import Kubernetes
 import Logging
-import Platform
 import Postgres
 
 /// Ends the pod of a reservation and removes the services that lead to it.
@@ -47,7 +46,7 @@ struct PodRemoval: Sendable {
         guard let pod = try await self.kubernetes.pod(name, in: namespace, deadline: self.deadline) else {
             return .absent
         }
-        guard pod.annotations[PodAnnotation.user].map({ $0 == self.reservation.user }) ?? true else {
+        guard self.reservation.mayHave(pod) else {
             self.logger.warning("the pod is another reservation's", metadata: self.metadata(of: pod))
             return .foreign
         }

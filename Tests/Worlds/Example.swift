@@ -112,7 +112,18 @@ package struct Example: Sendable, CustomStringConvertible {
             [
                 .session(0, zone: 1, snapshot: .completed, leaks: false, row: .nothing),
                 .mark(0, days: -40),
+                .job(.prune, 2, zone: 0, crash: .beforeRecord),
                 .rename(0, to: 1, crash: .afterChanges(0)),
+            ]
+        ),
+        Example(
+            "an empty volume was handed out while a rename had moved the snapshots of a row that counted none",
+            [
+                .session(0, zone: 1, snapshot: .completed, leaks: false, row: .all),
+                .forgetRow(0),
+                .job(.create, 0, zone: 0, crash: .none),
+                .rename(0, to: 1, crash: .afterChanges(0)),
+                .job(.restore, 0, zone: 0, crash: .none),
             ]
         ),
     ]

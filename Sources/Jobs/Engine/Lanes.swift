@@ -5,7 +5,7 @@
 struct Lanes<Item: Sendable>: Sendable {
     /// By which deliveries are known that say the same over the same connection.
     ///
-    /// While one of them is not settled the others are superfluous.
+    /// While one of them has not started the others are superfluous; while one runs, one more is kept.
     struct Copy: Equatable, Sendable {
         let job: JobID
         let kind: JobKind
@@ -31,7 +31,7 @@ struct Lanes<Item: Sendable>: Sendable {
     enum Arrival {
         /// It has its place and starts when `next` says so.
         case held
-        /// Another that is held says the same and is settled only when the job has an outcome.
+        /// Another that has not started says the same.
         case superfluous
         /// So many of its limited kind wait already that others of the lane would find no room.
         case crowded
@@ -40,6 +40,7 @@ struct Lanes<Item: Sendable>: Sendable {
     private struct HeldJob: Sendable {
         /// Which of its deliveries runs, or will be the next that does.
         var current: Copy
+        var hasStarted = false
         /// Those that wait for it.
         var waiting: [Entry] = []
     }
@@ -76,7 +77,10 @@ struct Lanes<Item: Sendable>: Sendable {
             return .held
         }
         if let job = self.jobs[copy.job] {
-            guard job.current != copy, !job.waiting.contains(where: { $0.copy == copy }) else {
+            // One that runs may have been put back into the queue by its own attempt, to wait for what it needs alone: what
+            // comes then is no copy but all that is left of the message.
+            let isCurrent = job.current == copy && !job.hasStarted
+            guard !isCurrent, !job.waiting.contains(where: { $0.copy == copy }) else {
                 return .superfluous
             }
             self.waiting[entry.lane] += 1
@@ -98,7 +102,9 @@ struct Lanes<Item: Sendable>: Sendable {
             self.shares.take(lane)
             self.first = (lane + 1) % self.ready.count
             self.waiting[lane] -= 1
-            return self.ready[lane].removeFirst()
+            let next = self.ready[lane].removeFirst()
+            if let job = next.copy?.job { self.jobs[job]?.hasStarted = true }
+            return next
         }
         return nil
     }
@@ -170,6 +176,7 @@ extension Lanes {
         let next = job.waiting.removeFirst()
         guard let copy = next.copy else { return }
         job.current = copy
+        job.hasStarted = false
         self.jobs[id] = job
         self.admit(next)
     }

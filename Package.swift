@@ -34,7 +34,7 @@ let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift
 let migrations: [Resource] =
     [
         "0001_platform", "0002_worker", "0003_suspects", "0004_traces", "0005_set_aside", "0006_workers",
-        "0007_requesters", "0008_disks",
+        "0007_requesters", "0008_disks", "0009_batches",
     ].map {
         .embedInCode("Schemas/sql/\($0).sql")
     }
@@ -157,7 +157,7 @@ let package = Package(
                 "MetricFamilies", "OpenTelemetry", "Platform", "Postgres", "Prometheus", "RabbitMQ",
                 "Reservations", "Traces",
                 arguments,
-                configuration, lifecycle, log, metrics, signals, tracing,
+                configuration, crypto, lifecycle, log, metrics, signals, tracing,
             ],
             exclude: ["Schemas/asyncapi.yaml", "Schemas/events", "Schemas/jobs"],
             resources: migrations + [release],

@@ -42,10 +42,10 @@ BEGIN
     -- A table that a later migration adds is needed before this file is run again; that takes back what is too much.
     EXECUTE format('ALTER DEFAULT PRIVILEGES IN SCHEMA %s GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO gpudev_worker', place);
 
-    -- A producer: enqueue_job, and no table. A form that an older version left is as good as any.
+    -- A producer: enqueue_job and enqueue_jobs, and no table. A form that an older version left is as good as any.
     FOR form IN
         SELECT p.oid FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-        WHERE p.proname = 'enqueue_job' AND n.nspname = current_schema()
+        WHERE p.proname IN ('enqueue_job', 'enqueue_jobs') AND n.nspname = current_schema()
     LOOP
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO gpudev_producer, gpudev_worker', form);
     END LOOP;

@@ -11,6 +11,7 @@ enum EmbeddedSchemas {
         Migration(version: 6, name: "workers", sql: Self.text(PackageResources._006_workers_sql)),
         Migration(version: 7, name: "requesters", sql: Self.text(PackageResources._007_requesters_sql)),
         Migration(version: 8, name: "disks", sql: Self.text(PackageResources._008_disks_sql)),
+        Migration(version: 9, name: "batches", sql: Self.text(PackageResources._009_batches_sql)),
     ])
 
     private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }

@@ -4,18 +4,22 @@ import Jobs
 import RabbitMQ
 import Traces
 
-/// `enqueue`: one job, by hand.
+/// `enqueue`: one job by hand, or those of a file.
 struct Enqueue: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Enqueue a job and print its id.",
+        abstract: "Enqueue a job, or a file of jobs, and print the ids.",
         discussion: """
             The payload is an argument, --payload @FILE, or standard input. Kind and payload are checked first. With \
             --wait a second line is the data of the job's event, in JSON.
+
+            Each line of a --file is a JSON object with kind and payload, and if need be job_id, run_at, unique_key and \
+            traceparent. All of the file is enqueued, or nothing if a line is wrong. The ids of lines without one follow \
+            from their text, so that a file can be sent again and makes no job twice.
             """
     )
 
     @Argument(help: "What the job does, such as disk.create.")
-    var kind: String
+    var kind: String?
 
     @Argument(help: "The payload, a JSON object.")
     var json: String?
@@ -28,6 +32,21 @@ struct Enqueue: AsyncParsableCommand {
 
     @Option(help: "Not before this time (RFC 3339).")
     var at: String?
+
+    @Option(
+        help:
+            "What the job stands for: while a job of this key is unfinished, nothing is enqueued and its id printed."
+    )
+    var uniqueKey: String?
+
+    @Option(help: "Enqueue the jobs of a file, one JSON object a line; - for standard input.")
+    var file: String?
+
+    @Flag(
+        help:
+            "With --file: leave out the lines that are wrong, and enqueue the rest; exit code 2 if there were any."
+    )
+    var keepGoing = false
 
     @Flag(help: "Only report what the job would destroy, for kinds that know how (payload field dry_run).")
     var dryRun = false
@@ -42,6 +61,17 @@ struct Enqueue: AsyncParsableCommand {
     var force = false
 
     func validate() throws {
+        guard self.file == nil else { return try self.validateFile() }
+        if self.kind == nil { throw ValidationError("name a kind, such as disk.create, or a --file") }
+        if self.keepGoing { throw ValidationError("--keep-going goes with --file") }
+        if self.uniqueKey != nil, self.wait {
+            throw ValidationError(
+                "--unique-key does not go with --wait: the job that holds the key may have ended by then"
+            )
+        }
+        if let uniqueKey, !(1...JobRequest.longestUniqueKey ~= uniqueKey.utf8.count) {
+            throw ValidationError("--unique-key must have 1 to \(JobRequest.longestUniqueKey) bytes")
+        }
         if self.json != nil && self.payload != nil {
             throw ValidationError("give the payload once: as an argument or with --payload")
         }
@@ -52,15 +82,17 @@ struct Enqueue: AsyncParsableCommand {
     }
 
     func run() async throws {
+        if let file { return try await self.enqueue(file: file) }
         let payload = try self.dryRun ? self.dry(self.readPayload()) : self.readPayload()
         let job = try JobSubmission(
             id: self.id.flatMap { JobID($0) } ?? JobID(),
-            kind: JobKind(self.kind),
+            kind: JobKind(self.kind ?? ""),
             payload: payload,
             requestedBy: "command:\(ProcessInfo.processInfo.userName)",
             trace: Self.trace
         )
         try BuiltInKinds.check(job.kind, payload, isForced: self.force, isDryRun: self.dryRun)
+        if self.uniqueKey != nil { return Terminal.print(try await self.enqueueInSQL(job).description) }
         let (broker, topology) = try await Settings.load({ $0.broker() }, { $0.topology() })
         guard !self.wait else { return try await self.sendAndWait(job, broker, topology) }
         try await Connections.withBroker(broker) { try await self.send(job, $0, topology) }

@@ -26,6 +26,9 @@ package struct JobBody: Sendable {
 
     package var isObject: Bool { self.content.kind == .object }
 
+    /// The names of the object's members; of one whose escapes are half of a pair, nothing.
+    var names: [String] { self.members.map { String($0.name, in: self.bytes) ?? "" } }
+
     /// What a member of the object holds; nil if there is none of that name, or if it holds null.
     ///
     /// Of two members with one name the first counts.

@@ -104,6 +104,87 @@ def test_enqueue_job_wakes_whoever_listens(database):
     assert [note.channel for note in database.notifies(timeout=scaled(5), stop_after=1)] == ["gpudev_outbox"]
 
 
+def jobs(database, *items):
+    return database.execute("SELECT job_id, is_new FROM enqueue_jobs(%s::jsonb)", [json.dumps(items)]).fetchall()
+
+
+def test_enqueue_jobs_writes_as_many_messages_and_wakes_once(database):
+    database.execute("LISTEN gpudev_outbox")
+    mine, trace = uuid.uuid4(), f"00-{'a' * 32}-{'b' * 16}-01"
+    rows = jobs(database, {"kind": "disk.create", "payload": {"disk_name": "älice \\ \""}},
+                {"kind": "disk.delete", "payload": {}, "job_id": str(mine), "run_at": "2100-01-02T03:04:05+01:00",
+                 "traceparent": trace, "unique_key": None})
+    assert [is_new for _, is_new in rows] == [True, True] and rows[1][0] == mine
+    first, second = database.execute(
+        "SELECT message_id, routing_key, type, headers, convert_from(body, 'UTF8')::jsonb, available_at <= now(),"
+        " available_at = '2100-01-02T02:04:05Z' FROM outbox ORDER BY id").fetchall()
+    asked = ["x-requested-by", "S", f"sql:{database.info.user}"]
+    assert first == (str(rows[0][0]), "disk.create", "disk.create", [asked], {"disk_name": "älice \\ \""}, True, False)
+    assert second == (str(mine), "disk.delete", "disk.delete", [asked, ["traceparent", "S", trace]], {}, False, True)
+    assert len(list(database.notifies(timeout=scaled(1)))) == 1
+    assert jobs(database) == []
+
+
+@pytest.mark.parametrize(("wrong", "told"), [
+    ([], "must be a JSON object"), ({"payload": {}}, "kind NULL is not a name"),
+    ({"kind": "disk", "payload": {}}, "kind 'disk' is not a name"), ({"kind": "disk.create"}, "payload must be a JSON object"),
+    ({"kind": "disk.create", "payload": {}, "runat": "x"}, "has a member runat"),
+    ({"kind": "disk.create", "payload": {}, "job_id": "7"}, "uuid"),
+    ({"kind": "disk.create", "payload": {}, "run_at": "soon"}, "timestamp"),
+    ({"kind": "disk.create", "payload": {}, "run_at": "infinity"}, "run_at must be finite"),
+    ({"kind": "disk.create", "payload": {}, "unique_key": ""}, "unique_key must have"),
+    ({"kind": "disk.create", "payload": {"a": "x" * 1048577}}, "over 1 MiB"),
+])
+def test_enqueue_jobs_names_the_job_at_fault_and_enqueues_none(database, wrong, told):
+    with pytest.raises(psycopg.errors.InvalidParameterValue, match=rf"job 2: .*{told}"):
+        jobs(database, {"kind": "disk.create", "payload": {}, "unique_key": "k"}, wrong)
+    assert not database.execute("SELECT FROM outbox").fetchall()
+    assert not database.execute("SELECT FROM job_ledger").fetchall()
+
+
+@pytest.mark.parametrize("value", ["{}", "7", "null"])
+def test_enqueue_jobs_takes_an_array_only(database, value):
+    with pytest.raises(psycopg.errors.InvalidParameterValue, match="must be a JSON array"):
+        database.execute("SELECT enqueue_jobs(%s::jsonb)", [value])
+
+
+def test_an_id_that_the_ledger_knows_is_not_enqueued_again(database):
+    known = uuid.uuid4()
+    database.execute("INSERT INTO job_ledger (job_id, kind, state) VALUES (%s, 'disk.create', 'succeeded')", [known])
+    for key in (None, "k"):
+        assert jobs(database, {"kind": "disk.create", "payload": {}, "job_id": str(known), "unique_key": key}) == [(known, False)]
+    assert not database.execute("SELECT FROM outbox").fetchall()
+
+
+@pytest.mark.parametrize(("state", "is_held"), [("succeeded", False), ("dead", False), ("waiting", True)])
+def test_one_unfinished_job_stands_for_its_unique_key(database, state, is_held):
+    item = {"kind": "disk.prune-snapshots", "payload": {}, "unique_key": "prune"}
+    (first, is_new), again = jobs(database, item, item)
+    assert is_new and again == (first, False)
+    database.execute("UPDATE job_ledger SET state = 'running', starts = 1, holder = 7")
+    assert jobs(database, item) == [(first, False)]
+    assert jobs(database, item | {"unique_key": "other"})[0][1]
+    database.execute(SETTLE, [first, 7, 1, state, True])
+    (next_job, is_new), = jobs(database, item)
+    assert (is_new, next_job == first) == (not is_held, is_held)
+    assert database.execute("SELECT count(*) FROM outbox").fetchone() == (2 + (not is_held),)
+    if state == "dead":
+        # A replay brings it back, whoever has the key now.
+        database.execute("UPDATE job_ledger SET state = 'waiting' WHERE job_id = %s", [first])
+
+
+def test_many_who_ask_at_once_get_one_job(database):
+    found, item = [], {"kind": "disk.prune-snapshots", "payload": {}, "unique_key": "prune"}
+
+    def ask():
+        with psycopg.connect(database.info.dsn, password=database.info.password or None) as session:
+            found.extend(jobs(session, item))
+
+    in_threads(ask)
+    assert len({job for job, _ in found}) == 1 and sorted(is_new for _, is_new in found) == [False] * 7 + [True]
+    assert database.execute("SELECT count(*) FROM outbox").fetchone() == (1,)
+
+
 def test_a_due_schedule_is_enqueued_once_however_many_ask(database):
     database.execute(
         "INSERT INTO job_schedules (name, kind, every) VALUES ('sync', 'disk.reconcile-all', '5 minutes')"
@@ -133,7 +214,11 @@ def tick_from_several_sessions(info):
         with psycopg.connect(info.dsn, password=info.password or None) as session:
             session.execute("SELECT enqueue_due_schedules()")
 
-    threads = [threading.Thread(target=tick) for _ in range(8)]
+    in_threads(tick)
+
+
+def in_threads(body):
+    threads = [threading.Thread(target=body) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

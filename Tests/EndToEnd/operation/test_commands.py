@@ -173,6 +173,73 @@ def test_enqueue_reads_files_and_standard_input(system, tmp_path):
     assert system.event(given.stdout.strip())["subject"] == "disk/alice/other"
 
 
+def lines(*jobs):
+    return "".join(json.dumps(job) + "\n" for job in jobs)
+
+
+def test_a_file_of_jobs_is_enqueued_and_can_be_sent_again(system, tmp_path):
+    file, named = tmp_path / "jobs.ndjson", str(uuid.uuid4())
+    disks = [{"kind": "disk.create", "payload": DISK | {"disk_name": f"disk-{number}"}} for number in range(3)]
+    look = {"kind": "disk.reconcile-volume", "payload": {"volume_id": "vol-0123456789abcdef0"}}
+    file.write_text(lines(*disks) + "\n" + lines(look, look, disks[0] | {"payload": DISK, "job_id": named}))
+    ids = system.call("enqueue", "--file", str(file)).split()
+    assert len(set(ids)) == 6 and ids[5] == named, "equal lines are jobs of their own"
+    again = system.run("enqueue", "--file", "-", given=file.read_text())
+    assert again.stdout.split() == ids
+    system.start()
+    for job in ids:
+        assert system.event(job)["type"].endswith(".completed")
+    eventually("all is done", lambda: not system.rows("SELECT FROM outbox") and not system.depth("disks"))
+    assert system.value("SELECT count(*) FROM job_ledger") == 6
+    again = system.run("enqueue", "--file", str(file))
+    assert again.returncode == 0 and again.stdout.split() == ids and "6 of 6 jobs had been enqueued before" in again.stderr
+    assert not system.rows("SELECT FROM outbox")
+
+
+def test_a_wrong_line_of_a_file_is_named_and_nothing_is_enqueued_unless_told(system, tmp_path):
+    good = {"kind": "disk.create", "payload": DISK}
+    bad = [("{", "not JSON"), ("[]", "line: must be a JSON object"), (json.dumps({"kind": "disk.create"}), "payload: is required"),
+           (json.dumps({"payload": {}}), "kind: is required"), (json.dumps(good | {"payload": {}}), "disk_name: is required"),
+           (json.dumps(good | {"kind": "disk.crate"}), "did you mean disk.create?"),
+           (json.dumps(good | {"run_at": "soon", "job_id": 7, "unique_key": ""}),
+            "job_id: must be a UUID; run_at: must be a time as in RFC 3339, such as 2025-01-02T03:04:05Z; unique_key: must be"),
+           (json.dumps(good | {"runat": "x"}), "runat: is none of kind, payload")]
+    file = tmp_path / "jobs.ndjson"
+    file.write_text(lines(good) + "".join(f"{line}\n" for line, _ in bad))
+    refused = system.run("enqueue", "--file", str(file))
+    assert refused.returncode == 64 and not refused.stdout and "nothing was enqueued: 8 of the lines are wrong" in refused.stderr
+    for number, (_, told) in enumerate(bad, 2):
+        assert any(f"line {number}: " in line and told in line for line in refused.stderr.splitlines()), (number, refused.stderr)
+    assert not system.rows("SELECT FROM outbox")
+    partly = system.run("enqueue", "--file", str(file), "--keep-going")
+    assert partly.returncode == 2 and len(partly.stdout.split()) == 1 and "8 lines were left out, 1 enqueued" in partly.stderr
+    assert system.value("SELECT message_id FROM outbox") == partly.stdout.strip()
+    for other in (["disk.create"], ["--wait"], ["--id", str(uuid.uuid4())]):
+        assert system.run("enqueue", "--file", str(file), *other).returncode == 64
+    assert system.run("enqueue", "--file", str(tmp_path / "none")).returncode == 64
+    assert system.run("enqueue", PAYLOAD).returncode == 64
+
+
+def test_a_unique_key_that_is_held_gives_the_job_that_holds_it(system):
+    ask = ["enqueue", "disk.create", PAYLOAD, "--unique-key", "home of alice"]
+    job = system.call(*ask)
+    assert system.call(*ask) == job
+    assert system.run(*ask, "--wait").returncode == 64
+    system.start()
+    assert system.event(job)["type"] == "disk.create.completed"
+    eventually("the job has ended", lambda: system.state(job) == ("succeeded", 1))
+    other = system.call(*ask)
+    assert other != job and system.event(other)["data"]["code"] == "disk-exists"
+    eventually("the other is dead", lambda: system.state(other) == ("dead", 1))
+    third = system.call(*ask)
+    assert third not in (job, other)
+    # The dead one can be replayed while another has the key.
+    assert system.event(third)["data"]["code"] == "disk-exists"
+    system.rows("DELETE FROM disks")
+    system.call("dead", "replay", "--job", other)
+    eventually("the replay has ended", lambda: system.state(other)[0] == "succeeded")
+
+
 def test_enqueue_can_order_a_dry_run(system):
     system.add_disk("alice", "home")
     system.start()

@@ -129,6 +129,8 @@ def test_nobody_else_enqueues_and_a_reader_reads(accounts):
     for role in ("nobody", "reader"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             accounts[role].execute("SELECT enqueue_job('disk.create', '{}')")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            accounts[role].execute("SELECT enqueue_jobs('[]')")
     accounts["reader"].execute("SELECT FROM job_ledger, outbox, job_schedules")
     for statement in ("DELETE FROM outbox", "UPDATE job_ledger SET state = 'succeeded'", "SELECT FROM disks"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -136,8 +138,8 @@ def test_nobody_else_enqueues_and_a_reader_reads(accounts):
 
 
 def test_every_form_of_enqueue_job_runs_as_its_owner_in_one_schema(system):
-    forms = system.rows("SELECT prosecdef, proconfig, proacl::text FROM pg_proc WHERE proname = 'enqueue_job'")
-    assert len(forms) >= 2
+    forms = system.rows("SELECT prosecdef, proconfig, proacl::text FROM pg_proc WHERE proname IN ('enqueue_job', 'enqueue_jobs')")
+    assert len(forms) >= 3
     for is_definer, configuration, rights in forms:
         assert is_definer and configuration == ["search_path=public, pg_temp"]
         assert not any(right.startswith("=") for right in rights.strip("{}").split(","))
@@ -172,7 +174,7 @@ def test_an_account_that_could_write_to_the_outbox_goes_on_after_the_migration(s
             for role, may in ((former, True), (nobody, False)):
                 assert database.execute(
                     "SELECT bool_and(has_function_privilege(%s, p.oid, 'EXECUTE')) FROM pg_proc p"
-                    " WHERE proname = 'enqueue_job' AND pronamespace = 'before'::regnamespace", (role,)).fetchone() == (may,)
+                    " WHERE proname IN ('enqueue_job', 'enqueue_jobs') AND pronamespace = 'before'::regnamespace", (role,)).fetchone() == (may,)
     finally:
         take_roles(system)
 

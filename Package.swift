@@ -8,6 +8,12 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     .treatAllWarnings(as: .error),
+    // Generic code of one target is specialized in the others. Exclusive access is checked in all debug builds, and so
+    // in all tests.
+    .unsafeFlags(
+        ["-cross-module-optimization", "-enforce-exclusivity=unchecked"],
+        .when(configuration: .release)
+    ),
 ]
 
 /// For targets that hold no pointers: any unsafe construct is a warning, and warnings are errors.

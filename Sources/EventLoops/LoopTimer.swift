@@ -69,12 +69,14 @@ struct TimerHeap {
     private mutating func siftDown(from start: Int) {
         var parent = start
         while true {
-            let children = [2 * parent + 1, 2 * parent + 2].filter { $0 < self.heap.count }
-            guard let least = children.min(by: { self.heap[$0].deadline < self.heap[$1].deadline }),
-                self.heap[least].deadline < self.heap[parent].deadline
-            else { return }
-            self.heap.swapAt(parent, least)
-            parent = least
+            let (left, right) = (2 * parent + 1, 2 * parent + 2)
+            guard left < self.heap.count else { return }
+            let isRightSooner =
+                right < self.heap.count && self.heap[right].deadline < self.heap[left].deadline
+            let child = isRightSooner ? right : left
+            guard self.heap[child].deadline < self.heap[parent].deadline else { return }
+            self.heap.swapAt(parent, child)
+            parent = child
         }
     }
 }

@@ -15,5 +15,5 @@ extension [JobFamily] {
 }
 
 extension Envelope {
-    init(_ delivery: Delivery) throws(Malformed) { try self.init(delivery, in: .ofTests) }
+    convenience init(_ delivery: Delivery) throws(Malformed) { try self.init(delivery, in: .ofTests) }
 }

@@ -42,6 +42,23 @@ import Testing
         }
     }
 
+    @Test func `a UUID is read and written as Foundation does`() {
+        for _ in 0..<2_000 {
+            let uuid = UUID()
+            #expect(uuid.text == uuid.uuidString.lowercased())
+            #expect(UUID(text: uuid.uuidString) == uuid)
+            #expect(UUID(text: uuid.text) == uuid)
+            var characters = Array(uuid.text)
+            let place = Int.random(in: 0..<36)
+            let other: Character = "0aF-g/: x\u{E9}".randomElement() ?? "-"
+            characters[place] = other
+            let isUUID = [8, 13, 18, 23].contains(place) ? other == "-" : other.isHexDigit
+            #expect((UUID(text: String(characters)) != nil) == isUUID, "\(String(characters))")
+            #expect(UUID(text: uuid.text.dropLast()) == nil)
+            #expect(UUID(text: uuid.text + "0") == nil)
+        }
+    }
+
     @Test(arguments: [
         (0, "1970-01-01 00:00:00+00"), (1_767_323_045.678901, "2026-01-02 03:04:05.678901+00"),
         (-1, "1969-12-31 23:59:59+00"), (951_782_400, "2000-02-29 00:00:00+00"),

@@ -45,7 +45,7 @@ struct CreateDisk: RowJobHandler {
                 "disk_id",
                 "The disk's id, as in disks.disk_id.",
                 as: .uuid
-            ) { $0.id.uuidString.lowercased() },
+            ) { $0.id.text },
             .owner { $0.user.description },
             .disk { $0.disk.description },
             .field("size_gb", "Size of the disk's volumes in GiB.", as: DiskSize.schema) { $0.size }

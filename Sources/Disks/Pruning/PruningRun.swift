@@ -24,7 +24,7 @@ struct PruningRun: Sendable {
 
     /// Begins the time of deletions that nobody has noted the beginning of.
     func note(_ inventory: SnapshotInventory, _ rows: [Disk]) async throws {
-        let unknown = rows.filter { $0.isDeleted && $0.markedDeleted == nil }.map(\.id.uuidString)
+        let unknown = rows.filter { $0.isDeleted && $0.markedDeleted == nil }.map(\.id.text)
         guard !unknown.isEmpty else { return }
         _ = try await self.database.run(
             """

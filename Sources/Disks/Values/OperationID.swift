@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Jobs
+import Postgres
 
 /// What the disk's `operation_id` is set to, so that whoever asked can follow the operation.
 struct OperationID: Hashable, Sendable, PayloadValue {
@@ -12,7 +13,7 @@ struct OperationID: Hashable, Sendable, PayloadValue {
     let uuid: UUID
 
     init?(wire: String) {
-        guard let uuid = UUID(uuidString: wire) else { return nil }
+        guard let uuid = UUID(text: wire) else { return nil }
         self.uuid = uuid
     }
 }

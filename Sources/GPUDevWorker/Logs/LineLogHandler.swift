@@ -25,24 +25,39 @@ struct LineLogHandler: LogHandler {
     }
 
     func log(event: LogEvent) {
-        let metadata = self.metadata.merging(self.metadataProvider?.get() ?? [:]) { $1 }
-            .merging(event.metadata ?? [:]) { $1 }
-            .sorted { $0.key < $1.key }
-        let (time, level, message) = (Date().rfc3339, event.level.rawValue, "\(event.message)")
+        let (time, level, message) = (Date(), event.level.rawValue, event.message.description)
+        let metadata = self.allMetadata(of: event)
         var line: [UInt8] = []
-        line.reserveCapacity(320)
+        line.reserveCapacity(480)
         switch self.format {
         case .json:
             line.appendJSON("{", "time", time)
             line.appendJSON(",", "level", level)
             line.appendJSON(",", "message", message)
-            for (key, value) in metadata { line.appendJSON(",", key, "\(value)") }
+            for (key, value) in metadata { line.appendJSON(",", key, value.text) }
             line += "}\n".utf8
         case .text:
-            line += "\(time) \(level) \(message.cleaned())".utf8
-            for (key, value) in metadata { line += " \(key)=\("\(value)".cleaned())".utf8 }
+            line += "\(time.rfc3339) \(level) \(message.cleaned())".utf8
+            for (key, value) in metadata { line += " \(key)=\(value.text.cleaned())".utf8 }
             line.append(UInt8(ascii: "\n"))
         }
         self.sink.write(line)
+    }
+
+    /// By key; what is said of the event goes before what is said of its surroundings.
+    private func allMetadata(of event: LogEvent) -> [(key: String, value: Logger.MetadataValue)] {
+        let own = event.metadata ?? [:]
+        var all = Array(own)
+        let provided = self.metadataProvider?.get() ?? [:]
+        for pair in provided where own[pair.key] == nil { all.append(pair) }
+        for pair in self.metadata where own[pair.key] == nil && provided[pair.key] == nil { all.append(pair) }
+        all.sort { $0.key < $1.key }
+        return all
+    }
+}
+
+extension Logger.MetadataValue {
+    fileprivate var text: String {
+        if case .string(let text) = self { text } else { "\(self)" }
     }
 }

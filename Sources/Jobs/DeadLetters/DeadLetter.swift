@@ -66,16 +66,15 @@ package struct DeadLetter: Sendable {
 
     /// The message as it goes out again: as it came at first, with one replay more.
     func replay(by whom: String, at time: Date) -> Message {
-        var message = self.message
-        let headers = message.properties.headers
-        message.properties.expiration = headers[DeadLetterHeader.expiration]?.string
-        for name in DeadLetterHeader.ofDeath + DeadLetterHeader.ofOrigin + DeadLetterHeader.ofBroker {
-            message.properties.headers[name] = nil
+        self.message.with { properties in
+            properties.expiration = properties.headers[DeadLetterHeader.expiration]?.string
+            for name in DeadLetterHeader.ofDeath + DeadLetterHeader.ofOrigin + DeadLetterHeader.ofBroker {
+                properties.headers[name] = nil
+            }
+            properties.headers[DeadLetterHeader.replayCount] = .int64(Int64(self.replayCount + 1))
+            properties.headers[DeadLetterHeader.replayedAt] = .string(time.rfc3339)
+            properties.headers[DeadLetterHeader.replayedBy] = .string(whom)
         }
-        message.properties.headers[DeadLetterHeader.replayCount] = .int64(Int64(self.replayCount + 1))
-        message.properties.headers[DeadLetterHeader.replayedAt] = .string(time.rfc3339)
-        message.properties.headers[DeadLetterHeader.replayedBy] = .string(whom)
-        return message
     }
 }
 

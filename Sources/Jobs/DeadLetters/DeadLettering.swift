@@ -28,12 +28,13 @@ struct DeadLettering {
         in topology: Topology
     ) {
         self.failure = failure
-        self.requester = requester ?? envelope.requester
-        var message = envelope.message
-        message.properties.userID = self.requester.brokerUser
-        // A replay begins anew.
-        message.properties.headers[Envelope.visitsHeader] = nil
-        self.message = message
+        let requester = requester ?? envelope.requester
+        self.requester = requester
+        self.message = envelope.message.with {
+            $0.userID = requester.brokerUser
+            // A replay begins anew.
+            $0.headers[Envelope.visitsHeader] = nil
+        }
         self.exchange = envelope.exchange
         self.routingKey = envelope.kind.name
         self.deadRoutingKey = envelope.kind.name

@@ -47,11 +47,6 @@ extension FinalFailure {
     package func deadLetter(for message: Message, exchange: String, routingKey: String, at time: Date)
         -> Message
     {
-        var deadLetter = message
-        deadLetter.properties.deliveryMode = 2
-        deadLetter.properties.userID = nil
-        deadLetter.properties.expiration = nil
-
         var headers = message.properties.headers
         headers[DeadLetterHeader.reason] = .string(self.cause.rawValue)
         headers[DeadLetterHeader.code] = .string(self.code)
@@ -66,7 +61,11 @@ extension FinalFailure {
         if let expiration = message.properties.expiration {
             headers[DeadLetterHeader.expiration] = .string(expiration)
         }
-        deadLetter.properties.headers = headers
-        return deadLetter
+        return message.with {
+            $0.deliveryMode = 2
+            $0.userID = nil
+            $0.expiration = nil
+            $0.headers = headers
+        }
     }
 }

@@ -25,12 +25,19 @@ extension Envelope {
 
     /// The same message again, for the job's next turn, after so many visits in a row that were in vain.
     func message(forTurn turn: Int, visitsInVain: Int = 0) -> OutboxMessage {
-        var next = self.message
-        next.properties.headers[Self.turnHeader] = .int64(Int64(turn))
-        next.properties.headers[Self.visitsHeader] = visitsInVain > 0 ? .int64(Int64(visitsInVain)) : nil
+        let next = self.message.with {
+            $0.headers[Self.turnHeader] = .int64(Int64(turn))
+            $0.headers[Self.visitsHeader] = visitsInVain > 0 ? .int64(Int64(visitsInVain)) : nil
+        }
         return OutboxMessage(to: .jobs, routingKey: self.kind.name, next)
     }
 
     /// What log lines say about the job.
-    var metadata: Logger.Metadata { ["job.id": "\(self.id)", "job.kind": "\(self.kind)"] }
+    var metadata: Logger.Metadata {
+        // Room for what is added when it ends.
+        var metadata = Logger.Metadata(minimumCapacity: 6)
+        metadata["job.id"] = .string(self.id.description)
+        metadata["job.kind"] = .string(self.kind.name)
+        return metadata
+    }
 }

@@ -5,7 +5,8 @@ import RabbitMQ
 /// Takes deliveries from the queues and has each worked on, so many at a time.
 ///
 /// Each queue is a lane, with a connection, a prefetch and slots of its own: one whose jobs are slow, or that cannot be
-/// consumed, holds up none of the others. What waits for a slot is in the lanes; a task begins only with its slot.
+/// consumed, holds up none of the others. What waits for a slot is in the lanes; a slot is a task, which works on one job
+/// after the other.
 ///
 /// Jobs outlive the connection that brought them. When it is lost, the next one is opened while what has begun goes
 /// on and commits; the verdict then belongs to a connection that is gone, and the delivery comes again as a duplicate.
@@ -22,12 +23,16 @@ actor JobConsumer {
     private let gate: RefusalGate
     private let runner: JobRunner
     private let health: WorkerHealth
-    private let metrics: JobMetrics
+    /// Those of each lane.
+    private let metrics: [QueueMetrics?]
     private let logger: Logger
 
-    /// What there is to see to; bounded by the prefetch of the lanes.
-    private let steps: AsyncStream<Step>
-    private let intake: AsyncStream<Step>.Continuation
+    private let slots: Int
+    /// The slots that have nothing to do.
+    private var idle: [CheckedContinuation<Entry?, Never>] = []
+    /// What was put aside and not yet sent back, and who waits for it.
+    private var postponed: [Received] = []
+    private var postponer: CheckedContinuation<Void, Never>?
 
     private var lanes: Lanes<Received>
     private var isDraining = false
@@ -62,21 +67,15 @@ actor JobConsumer {
         self.gate = gate
         self.runner = runner
         self.health = health
-        self.metrics = metrics
+        self.metrics = queues.map { metrics.queue($0) }
         self.loop = loop
         self.logger = logger
         self.lanes = Lanes(slots: settings.concurrency, lanes: queues.count, limits: settings.kindLimits)
-        (self.steps, self.intake) = AsyncStream.makeStream()
+        self.slots = settings.concurrency
         for queue in queues {
             health.note(queue, lacking: "not there yet")
-            metrics.report(queue, slots: self.lanes.shares.most)
+            metrics.queue(queue)?.report(slots: self.lanes.shares.most)
         }
-    }
-
-    private enum Step: Sendable {
-        case arrival(Delivery, lane: Int, RabbitMQConnection)
-        /// Something may start that had to wait.
-        case chance
     }
 
     /// A delivery, what it turned out to be, and the connection that must hear its verdict.
@@ -109,29 +108,25 @@ actor JobConsumer {
 
     /// Works on what comes in until `drain` has been called and the last job has ended.
     func work() async {
-        await withDiscardingTaskGroup { group in
-            for await step in self.steps {
-                if case .arrival(let delivery, let lane, let connection) = step {
-                    let next = await self.received(delivery, in: lane, over: connection)
-                    if self.take(next) == .crowded {
-                        group.addTask(executorPreference: self.loop) { await self.postpone(next) }
-                    }
+        await withTaskCancellationHandler {
+            await withDiscardingTaskGroup { group in
+                for _ in 0..<self.slots {
+                    group.addTask(executorPreference: self.loop) { await self.serve() }
                 }
-                while !self.isDraining, let next = self.lanes.next() {
-                    self.report(next.lane)
-                    group.addTask(executorPreference: self.loop) { await self.work(on: next) }
-                }
+                group.addTask(executorPreference: self.loop) { await self.sendBack() }
             }
-            for next in self.lanes.withdraw(where: { _ in true }) {
-                next.connection.giveBack(next.delivery.tag)
-            }
-            KillPoint.draining.reach()
+        } onCancel: {
+            self.loop.execute { self.assumeIsolated { $0.startNothingMore() } }
         }
+        for next in self.lanes.withdraw(where: { _ in true }) {
+            next.connection.giveBack(next.delivery.tag)
+        }
+        KillPoint.draining.reach()
     }
 
     /// Lets nothing start any more, ends the consumers and gives back what has not been started.
     func drain() async {
-        self.isDraining = true
+        self.startNothingMore()
         await withDiscardingTaskGroup { group in
             for (connection, tag) in self.consumers.values {
                 group.addTask(executorPreference: self.loop) {
@@ -139,7 +134,6 @@ actor JobConsumer {
                 }
             }
         }
-        self.intake.finish()
     }
 
     /// Returns when every verdict is on its way to the broker.
@@ -157,9 +151,8 @@ extension JobConsumer {
             queue,
             prefetch: prefetch,
             largestBody: largestJobBody
-        ) { [intake, metrics] in
-            metrics.received($0)
-            intake.yield(.arrival($0, lane: lane, connection))
+        ) { delivery in
+            self.assumeIsolated { $0.arrived(delivery, in: lane, over: connection) }
         }
         self.consumers[lane] = (connection, tag)
         self.refused.remove(lane)
@@ -187,13 +180,55 @@ extension JobConsumer {
         self.logger.error("a queue cannot be consumed", metadata: ["queue": "\(queue)", "error": "\(error)"])
     }
 
-    private func received(_ delivery: Delivery, in lane: Int, over connection: RabbitMQConnection) async
-        -> Received
-    {
-        let content = Result { () throws(Malformed) in try Envelope(delivery, in: self.topology) }
+    private func arrived(_ delivery: Delivery, in lane: Int, over connection: RabbitMQConnection) {
+        self.metrics[lane]?.received(again: delivery.redelivered)
+        guard delivery.message.body.count > Self.largeBody else {
+            return self.look(at: delivery, in: lane, over: connection)
+        }
         // A large body takes long to check, and others on the loop must have their turn.
-        if delivery.message.body.count > Self.largeBody { await Task.yield() }
-        return Received(delivery: delivery, content: content, lane: lane, connection: connection)
+        self.loop.execute { self.assumeIsolated { $0.look(at: delivery, in: lane, over: connection) } }
+    }
+
+    private func look(at delivery: Delivery, in lane: Int, over connection: RabbitMQConnection) {
+        guard !self.isDraining else { return connection.giveBack(delivery.tag) }
+        let content = Result { () throws(Malformed) in try Envelope(delivery, in: self.topology) }
+        let next = Received(delivery: delivery, content: content, lane: lane, connection: connection)
+        if self.take(next) == .crowded {
+            self.postponed.append(next)
+            self.wakePostponer()
+        }
+        self.fillSlots()
+    }
+
+    /// Has idle slots work on what may start.
+    private func fillSlots() {
+        while !self.isDraining, !self.idle.isEmpty, let next = self.lanes.next() {
+            self.report(next.lane)
+            self.idle.removeLast().resume(returning: next)
+        }
+    }
+
+    private func startNothingMore() {
+        self.isDraining = true
+        for slot in self.idle { slot.resume(returning: nil) }
+        self.idle = []
+        self.wakePostponer()
+    }
+
+    /// Works on one delivery after the other until nothing may start any more.
+    private func serve() async {
+        while let next = await self.next() {
+            await self.work(on: next)
+        }
+    }
+
+    private func next() async -> Entry? {
+        guard !self.isDraining else { return nil }
+        if let next = self.lanes.next() {
+            self.report(next.lane)
+            return next
+        }
+        return await withCheckedContinuation { self.idle.append($0) }
     }
 
     /// Gives a delivery its place among the others.
@@ -211,10 +246,23 @@ extension JobConsumer {
         await self.settle(next.item) { await self.runner.verdict(on: $0.content, of: $0.delivery) }
         self.lanes.end(next)
         self.report(next.lane)
-        if self.lanes.waiting.contains(where: { $0 > 0 }) { self.intake.yield(.chance) }
+        self.fillSlots()
     }
 
-    /// Makes room for others of the lane: the job comes back later, by way of the outbox.
+    /// Makes room for others of a lane: the jobs come back later, by way of the outbox.
+    private func sendBack() async {
+        while true {
+            while !self.postponed.isEmpty { await self.postpone(self.postponed.removeFirst()) }
+            guard !self.isDraining else { return }
+            await withCheckedContinuation { self.postponer = $0 }
+        }
+    }
+
+    private func wakePostponer() {
+        self.postponer?.resume()
+        self.postponer = nil
+    }
+
     private func postpone(_ next: Received) async {
         guard case .success(let envelope) = next.content else { return }
         let now = ContinuousClock.now
@@ -235,11 +283,7 @@ extension JobConsumer {
     }
 
     private func report(_ lane: Int) {
-        self.metrics.report(
-            self.queues[lane],
-            taken: self.lanes.shares.taken[lane],
-            waiting: self.lanes.waiting[lane]
-        )
+        self.metrics[lane]?.report(taken: self.lanes.shares.taken[lane], waiting: self.lanes.waiting[lane])
     }
 }
 

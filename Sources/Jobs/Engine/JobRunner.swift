@@ -58,6 +58,7 @@ actor JobRunner {
             topology: topology,
             ledger: ledger,
             database: database,
+            shared: SharedCommits(pool: database.pool, loop: loop),
             relay: relay,
             policy: self.policy,
             metrics: metrics,
@@ -330,15 +331,14 @@ extension JobRunner {
     }
 
     private func context(of envelope: Envelope, _ claim: Claim?, _ limit: Duration) -> JobContext {
-        var logger = self.logger
-        for (key, value) in envelope.metadata { logger[metadataKey: key] = value }
-        return JobContext(
+        JobContext(
             attempt: claim?.attempt ?? 1,
             followsUnsettledStart: claim?.followsUnsettledStart ?? false,
             waited: claim?.waited ?? .zero,
             deadline: .now.advanced(by: limit),
             isDryRun: self.settings.isDryRun,
-            logger: logger
+            logger: self.logger,
+            metadata: envelope.metadata
         )
     }
 }

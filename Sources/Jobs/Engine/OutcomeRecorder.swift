@@ -6,19 +6,26 @@ struct OutcomeRecorder: Sendable {
     let topology: Topology
     let ledger: Ledger
     let database: RetryingDatabase
+    let shared: SharedCommits
     let relay: OutboxRelay
     let policy: AttemptPolicy
     let metrics: JobMetrics
     let logger: Logger
 
-    /// Records a fresh job that only writes rows, in one round trip; false if something stands in its way.
+    /// Records a fresh job that only writes rows, in one round trip that others may share; false if something stands in
+    /// its way.
     func recordAtOnce(_ envelope: Envelope, _ success: Success, since start: ContinuousClock.Instant)
         async throws -> Bool
     {
         guard success.writes.allSatisfy({ $0.requiredRows == nil }) else { return false }
         do {
-            let writes = [Write(own: self.ledger.succeedAtOnce(envelope))] + success.writes
-            try await self.commit(writes, sending: [envelope.completion(success, for: envelope.requester)])
+            let event = envelope.completion(success, for: envelope.requester)
+            let insertion = try event.insertion(after: OutboxDispatch.headStart)
+            let expiry = ContinuousClock.now + OutboxDispatch.headStart
+            KillPoint.committing.reach()
+            let statements = [self.ledger.succeedAtOnce(envelope)] + success.writes.map(\.sql) + [insertion]
+            let results = try await self.shared.commit(statements)
+            try self.dispatch([event], results, until: expiry)
         } catch is PostgresError {
             return false
         }
@@ -125,9 +132,18 @@ extension OutcomeRecorder {
         let insertions = try messages.map { Write(own: try $0.insertion(after: OutboxDispatch.headStart)) }
         let expiry = ContinuousClock.now + OutboxDispatch.headStart
         let results = try await self.database.commit(writes + insertions)
+        try self.dispatch(messages, results, until: expiry)
+    }
+
+    /// Hands messages to the relay whose rows were committed by the last of the statements.
+    private func dispatch(
+        _ messages: [OutboxMessage],
+        _ results: [PostgresResult],
+        until expiry: ContinuousClock.Instant
+    ) throws {
         KillPoint.committed.reach()
         let dispatches = try zip(messages, results.suffix(messages.count)).map { message, result in
-            OutboxDispatch(id: try result.rows[0].read("id"), message: message, expiry: expiry)
+            OutboxDispatch(id: try result.firstInteger(), message: message, expiry: expiry)
         }
         self.relay.send(dispatches)
     }
@@ -241,12 +257,14 @@ extension OutcomeRecorder {
             because: outcome == .snooze ? nil : reason
         )
         var metadata = envelope.metadata
-        metadata["job.fate"] = "\(outcome.rawValue)"
-        metadata["job.attempt"] = "\(attempt)"
-        metadata["job.requested_by"] = requester.requestedBy.map { "\($0)" }
-        metadata["job.broker_user"] = requester.brokerUser.map { "\($0)" }
-        metadata["error.code"] = reason.map { "\($0.code)" }
-        metadata["error"] = reason.map { "\($0.message)" }
+        metadata["job.fate"] = .string(outcome.rawValue)
+        metadata["job.attempt"] = .string(String(attempt))
+        if let name = requester.requestedBy { metadata["job.requested_by"] = .string(name) }
+        if let user = requester.brokerUser { metadata["job.broker_user"] = .string(user) }
+        if let reason {
+            metadata["error.code"] = .string(reason.code)
+            metadata["error"] = .string(reason.message)
+        }
         self.logger.log(level: outcome.level, outcome.logMessage, metadata: metadata)
     }
 }

@@ -4,16 +4,18 @@ import Traces
 extension CompletionEvent {
     /// The event as a message for the outbox.
     func outgoing(correlation: String?) -> OutboxMessage {
+        let type = self.type
         let properties = MessageProperties(
             messageID: self.id,
-            type: self.type,
+            type: type,
             contentType: Self.contentType,
             correlationID: correlation ?? self.job.description,
+            deliveryMode: 2,
             headers: self.trace?.headers ?? [:],
         )
         return OutboxMessage(
             to: .events,
-            routingKey: self.type,
+            routingKey: type,
             Message(properties: properties, body: self.encoded()),
         )
     }

@@ -56,13 +56,11 @@ package struct CompletionEvent: Sendable {
     package func encoded() -> [UInt8] {
         var body: [UInt8] = []
         body.reserveCapacity(640)
-        body.appendJSON("{", "specversion", "1.0")
+        body += #"{"specversion":"1.0","source":"\#(Self.source)","datacontenttype":"application/json""#.utf8
         body.appendJSON(",", "id", self.id)
-        body.appendJSON(",", "source", Self.source)
         body.appendJSON(",", "type", self.type)
         if let subject { body.appendJSON(",", "subject", subject.description) }
-        body.appendJSON(",", "time", self.time.rfc3339)
-        body.appendJSON(",", "datacontenttype", "application/json")
+        body.appendJSON(",", "time", self.time)
         body.appendJSON(",", "jobid", self.job.description)
         if let name = self.requester.requestedBy { body.appendJSON(",", "requestedby", name) }
         if let user = self.requester.brokerUser { body.appendJSON(",", "brokeruser", user) }

@@ -27,8 +27,15 @@ package struct JobContext: Sendable {
     /// Whether nothing may be destroyed, whatever the payload says: the worker runs dry.
     package let isDryRun: Bool
 
-    /// Carries the job's id and kind.
-    package let logger: Logger
+    /// Carries the job's id and kind; made where it is asked for, since most jobs do not log.
+    package var logger: Logger {
+        var logger = self.baseLogger
+        for (key, value) in self.metadata { logger[metadataKey: key] = value }
+        return logger
+    }
+
+    private let baseLogger: Logger
+    private let metadata: Logger.Metadata
 
     package init(
         attempt: Int,
@@ -37,13 +44,15 @@ package struct JobContext: Sendable {
         deadline: ContinuousClock.Instant,
         isDryRun: Bool = false,
         logger: Logger,
+        metadata: Logger.Metadata = [:],
     ) {
         self.attempt = attempt
         self.followsUnsettledStart = followsUnsettledStart
         self.waited = waited
         self.deadline = deadline
         self.isDryRun = isDryRun
-        self.logger = logger
+        self.baseLogger = logger
+        self.metadata = metadata
     }
 
     /// What is left until the deadline; never negative.

@@ -1,4 +1,5 @@
 package import FoundationEssentials
+import Postgres
 
 /// The identity of a job: the `message_id` of its message, a UUID.
 package struct JobID: Hashable, Sendable, CustomStringConvertible {
@@ -9,14 +10,13 @@ package struct JobID: Hashable, Sendable, CustomStringConvertible {
 
     package init(_ uuid: UUID = UUID()) {
         self.uuid = uuid
-        self.description = uuid.uuidString.lowercased()
+        self.description = uuid.text
     }
 
     /// Reads a UUID in its usual form, in either case; nothing else.
     package init?(_ text: String) {
-        guard let uuid = UUID(uuidString: text) else { return nil }
-        self.uuid = uuid
-        self.description = text.lowercased()
+        guard let uuid = UUID(text: text) else { return nil }
+        self.init(uuid)
     }
 
     /// The id of a job that follows from this one for `purpose`: the same each time, and another for each purpose.

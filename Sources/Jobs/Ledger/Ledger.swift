@@ -213,7 +213,10 @@ extension PostgresError {
 
 extension Duration {
     /// In whole milliseconds, rounded down.
-    var milliseconds: Int { Int(self / .milliseconds(1)) }
+    var milliseconds: Int {
+        let (seconds, attoseconds) = self.components
+        return Int(seconds) * 1000 + Int(attoseconds / 1_000_000_000_000_000)
+    }
 }
 
 extension JobID {

@@ -1,9 +1,12 @@
 package import FoundationEssentials
+import Synchronization
 
 extension Date {
     /// RFC 3339 in UTC with milliseconds: `2025-01-02T03:04:05.678Z`.
     package var rfc3339: String {
-        self.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+        var bytes: [UInt8] = []
+        bytes.append(rfc3339: self)
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     /// Reads RFC 3339 with any offset and with or without a fraction; days and hours that do not exist are none.
@@ -23,6 +26,51 @@ extension Date {
     }
 
     private static let localTime = "2025-01-02T03:04:05"
+}
+
+extension [UInt8] {
+    /// Appends a time as `Date.rfc3339` has it.
+    package mutating func append(rfc3339 date: Date) {
+        let second = date.timeIntervalSinceReferenceDate.rounded(.down)
+        // The half of a microsecond covers what a Double cannot tell apart, so that what was read is written the same.
+        let fraction = (date.timeIntervalSinceReferenceDate - second) * 1000 + 0.0005
+        let milliseconds = Swift.min(999, Int(fraction))
+        self += lastSecond.text(of: second).utf8
+        self.append(UInt8(ascii: "."))
+        for part in [milliseconds / 100, milliseconds / 10 % 10, milliseconds % 10] {
+            self.append(UInt8(ascii: "0") + UInt8(part))
+        }
+        self.append(UInt8(ascii: "Z"))
+    }
+
+    /// Appends a member of a JSON object, `separator` before it, with a time.
+    package mutating func appendJSON(_ separator: String, _ key: String, _ time: Date) {
+        self += separator.utf8
+        self.appendJSONString(key)
+        self += ":\"".utf8
+        self.append(rfc3339: time)
+        self.append(UInt8(ascii: "\""))
+    }
+}
+
+/// The last second that was written: each of its events and log lines would ask the calendar anew.
+private let lastSecond = LastSecond()
+
+private final class LastSecond: Sendable {
+    private let last = Mutex((second: -Double.infinity, text: ""))
+
+    /// Up to the seconds: `2025-01-02T03:04:05`.
+    ///
+    /// - Parameter second: A whole number of seconds since 2001, UTC.
+    func text(of second: Double) -> String {
+        self.last.withLock { last in
+            if last.second != second {
+                let date = Date(timeIntervalSinceReferenceDate: second)
+                last = (second, String(date.formatted(Date.ISO8601FormatStyle()).dropLast()))
+            }
+            return last.text
+        }
+    }
 }
 
 extension Substring {

@@ -1,7 +1,9 @@
 package import RabbitMQ
 
 /// A job message whose envelope is in order: it has an id and a kind, and its body can be JSON.
-package struct Envelope: Sendable {
+///
+/// A class, since it goes through many hands, and a copy of all its texts costs more than the reference.
+package final class Envelope: Sendable {
     package let id: JobID
 
     /// The routing key, which the broker's permissions check; `type` where the message came another way than by the
@@ -87,7 +89,7 @@ package struct Envelope: Sendable {
 
     /// Absent means JSON; parameters such as `charset` are ignored.
     private static func checkContentType(_ contentType: String?) throws(Malformed) {
-        guard let contentType else { return }
+        guard let contentType, contentType != "application/json" else { return }
         let type = contentType.prefix { $0 != ";" }.lowercased().filter { $0 != " " && $0 != "\t" }
         guard type == "application/json" else {
             throw Malformed(

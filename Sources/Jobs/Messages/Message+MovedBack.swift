@@ -5,14 +5,14 @@ extension Message {
     /// one replay more.
     var broughtBack: Message {
         guard self.properties.headers[DeadLetterHeader.reason] != nil else { return self }
-        var message = self
-        message.properties.headers[DeadLetterHeader.replayCount] = .int64(
-            Int64(DeadLetterHeader.replayCount(of: self) + 1)
-        )
-        for name in DeadLetterHeader.ofDeath + DeadLetterHeader.ofOrigin + DeadLetterHeader.ofBroker {
-            message.properties.headers[name] = nil
+        return self.with {
+            $0.headers[DeadLetterHeader.replayCount] = .int64(
+                Int64(DeadLetterHeader.replayCount(of: self) + 1)
+            )
+            for name in DeadLetterHeader.ofDeath + DeadLetterHeader.ofOrigin + DeadLetterHeader.ofBroker {
+                $0.headers[name] = nil
+            }
         }
-        return message
     }
 
     /// The routing key that a dead-letter message had before its death, if it came by `exchange` then.

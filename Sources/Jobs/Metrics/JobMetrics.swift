@@ -26,20 +26,8 @@ struct JobMetrics: Sendable {
 
     subscript(_ kind: JobKind) -> KindMetrics { self.kinds[kind.name] ?? self.unknown }
 
-    /// How many slots a queue's lane can have at most.
-    func report(_ queue: String, slots: Int) { self.queues[queue]?.slots.set(slots) }
-
-    /// How many slots a queue's lane has now, and how many of its deliveries wait.
-    func report(_ queue: String, taken: Int, waiting: Int) {
-        self.queues[queue]?.taken.set(taken)
-        self.queues[queue]?.waiting.set(waiting)
-    }
-
-    func received(_ delivery: Delivery) {
-        guard let queue = self.queues[delivery.queue] else { return }
-        queue.consumed.increment()
-        if delivery.redelivered { queue.redelivered.increment() }
-    }
+    /// Those of a work queue.
+    func queue(_ name: String) -> QueueMetrics? { self.queues[name] }
 
     /// Notes how long a job has waited for its first attempt, as far as its message says when it was sent.
     func started(_ envelope: Envelope) {

@@ -2,7 +2,7 @@ import MetricFamilies
 import Metrics
 
 /// What is counted for one kind; outcomes and final failures from zero on, so that the first of them is an increase.
-struct KindMetrics: Sendable {
+final class KindMetrics: Sendable {
     let name: String
     let outcomes: [RecordedOutcome: Counter]
     let failures: [FinalFailure.Cause: Counter]

@@ -2,13 +2,13 @@ import MetricFamilies
 import Metrics
 
 /// What is counted for one work queue.
-struct QueueMetrics: Sendable {
-    let consumed: Counter
-    let redelivered: Counter
+final class QueueMetrics: Sendable {
     let wait: Metrics.Timer
-    let slots: Meter
-    let taken: Meter
-    let waiting: Meter
+    private let consumed: Counter
+    private let redelivered: Counter
+    private let slots: Meter
+    private let taken: Meter
+    private let waiting: Meter
 
     init(_ queue: String) {
         let labels = [("queue", queue)]
@@ -18,6 +18,20 @@ struct QueueMetrics: Sendable {
         self.slots = Self.slots(labels)
         self.taken = Self.taken(labels)
         self.waiting = Self.waiting(labels)
+    }
+
+    func received(again isRedelivered: Bool) {
+        self.consumed.increment()
+        if isRedelivered { self.redelivered.increment() }
+    }
+
+    /// How many slots the queue's lane can have at most.
+    func report(slots: Int) { self.slots.set(slots) }
+
+    /// How many slots the lane has now, and how many of its deliveries wait.
+    func report(taken: Int, waiting: Int) {
+        self.taken.set(taken)
+        self.waiting.set(waiting)
     }
 }
 

@@ -20,7 +20,9 @@ struct FailingRoutes: Sendable {
 
     var all: [OutboxRoute] { Array(self.suspicions.keys) }
 
-    func contains(_ route: OutboxRoute) -> Bool { self.suspicions[route] != nil }
+    func contains(_ route: OutboxRoute) -> Bool {
+        !self.suspicions.isEmpty && self.suspicions[route] != nil
+    }
 
     /// At most `count` of those whose time has come.
     func due(at now: Instant, atMost count: Int) -> [OutboxRoute] {

@@ -10,17 +10,22 @@ struct HandedMessages: Sendable {
 
     mutating func add(_ dispatches: [OutboxDispatch]) {
         for dispatch in dispatches {
-            let size = dispatch.message.message.body.count
-            guard self.waiting.count < Self.most, self.bytes + size <= Self.mostBytes else { continue }
+            guard self.waiting.count < Self.most, self.bytes + dispatch.size <= Self.mostBytes else {
+                continue
+            }
             self.waiting.append(dispatch)
-            self.bytes += size
+            self.bytes += dispatch.size
         }
     }
 
     mutating func take(_ count: Int) -> [OutboxDispatch] {
+        guard self.waiting.count > count else {
+            defer { (self.waiting, self.bytes) = ([], 0) }
+            return self.waiting
+        }
         let taken = Array(self.waiting.prefix(count))
         self.waiting.removeFirst(taken.count)
-        for dispatch in taken { self.bytes -= dispatch.message.message.body.count }
+        for dispatch in taken { self.bytes -= dispatch.size }
         return taken
     }
 }

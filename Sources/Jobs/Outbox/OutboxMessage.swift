@@ -14,30 +14,18 @@ struct OutboxMessage: Sendable {
     /// The header by which the relay knows a message again that the broker returns.
     static let idHeader = "x-outbox-id"
 
-    /// What the broker or the relay has added on the way, and what must not be carried along.
-    private static let headersOfTransport = [
-        idHeader, Envelope.waitHeader, "x-publish-id", "x-delivery-count", "x-acquired-count",
-    ]
-
     /// A message is stored and published without what concerns only the way that it came by.
     init(to destination: Destination, routingKey: String, _ message: Message, waitsSince: Int? = nil) {
         self.destination = destination
         self.routingKey = routingKey
         self.waitsSince = waitsSince
-        var message = message
-        message.properties.deliveryMode = 2
-        message.properties.userID = nil
-        message.properties.expiration = nil
-        if !message.properties.headers.isEmpty {
-            for name in Self.headersOfTransport { message.properties.headers[name] = nil }
-        }
-        self.message = message
+        self.message = message.isFitForOutbox ? message : message.fitForOutbox
     }
 
     /// The statement that puts the message into the outbox, due after `delay`; its result is the row's `id`.
     func insertion(after delay: Duration = .zero) throws -> SQL {
         """
-        INSERT INTO outbox (available_at, waits_since, \(constant: Self.columns))
+        INSERT INTO outbox (available_at, waits_since, \(Self.columns))
         VALUES (now() + \(delay.milliseconds)::bigint * interval '1 ms',
             to_timestamp(\(self.waitsSince)::bigint / 1000.0), \(try self.values))
         RETURNING id
@@ -59,7 +47,7 @@ struct OutboxMessage: Sendable {
             SELECT EXISTS (SELECT FROM holder) AS is_needed, \(limit.milliseconds)::bigint * interval '1 ms' AS longest,
                 least(now(), to_timestamp(\(self.waitsSince)::bigint / 1000.0)) AS since
         )
-        INSERT INTO outbox (available_at, waits_for, waits_since, \(constant: Self.columns))
+        INSERT INTO outbox (available_at, waits_for, waits_since, \(Self.columns))
         SELECT CASE WHEN is_needed THEN now() + (0.75 + random() / 2)
                 * greatest(longest, least(10 * longest, (now() - since) / 2)) ELSE now() END,
             CASE WHEN is_needed THEN \(key)::text END, since, \(try self.values)
@@ -67,7 +55,7 @@ struct OutboxMessage: Sendable {
         """
     }
 
-    private static let columns: StaticString =
+    private static let columns: SQL =
         "destination, routing_key, message_id, type, content_type, correlation_id, headers, properties, body"
 
     /// For these columns.
@@ -90,12 +78,10 @@ struct OutboxMessage: Sendable {
         guard self.destination == .jobs, properties.timestamp == nil,
             properties.headers[Envelope.turnHeader] == nil
         else { return self }
-        var message = self.message
-        message.properties.timestamp = UInt64(clamping: seconds)
         return OutboxMessage(
             to: .jobs,
             routingKey: self.routingKey,
-            message,
+            self.message.with { $0.timestamp = UInt64(clamping: seconds) },
             waitsSince: self.waitsSince
         )
     }
@@ -122,8 +108,30 @@ struct OutboxMessage: Sendable {
     }
 }
 
+extension Message {
+    /// What the broker or the relay has added on the way, and what must not be carried along.
+    private static let headersOfTransport = [
+        OutboxMessage.idHeader, Envelope.waitHeader, "x-publish-id", "x-delivery-count", "x-acquired-count",
+    ]
+
+    fileprivate var isFitForOutbox: Bool {
+        self.properties.deliveryMode == 2 && self.properties.userID == nil
+            && self.properties.expiration == nil && self.properties.headers.isEmpty
+    }
+
+    fileprivate var fitForOutbox: Message {
+        self.with {
+            $0.deliveryMode = 2
+            $0.userID = nil
+            $0.expiration = nil
+            guard !$0.headers.isEmpty else { return }
+            for name in Self.headersOfTransport { $0.headers[name] = nil }
+        }
+    }
+}
+
 /// The properties that few messages have.
-private struct OtherProperties: Codable, Equatable {
+private struct OtherProperties: Codable {
     var contentEncoding: String?
     var replyTo: String?
     var appID: String?
@@ -144,10 +152,15 @@ private struct OtherProperties: Codable, Equatable {
         self = try JSONDecoder().decode(Self.self, from: Data(json.utf8))
     }
 
+    private var isEmpty: Bool {
+        self.contentEncoding == nil && self.replyTo == nil && self.appID == nil && self.clusterID == nil
+            && self.priority == nil && self.timestamp == nil
+    }
+
     /// Nothing if there is nothing to keep.
     var json: String? {
         get throws {
-            guard self != OtherProperties(MessageProperties()) else { return nil }
+            guard !self.isEmpty else { return nil }
             return String(decoding: try JSONEncoder().encode(self), as: UTF8.self)
         }
     }
@@ -179,6 +192,9 @@ struct OutboxDispatch: Sendable {
     let message: OutboxMessage
     /// When the row is due for any relay, which ends the short way.
     let expiry: ContinuousClock.Instant
+
+    /// About how many bytes it takes.
+    var size: Int { self.message.message.body.count }
 
     /// How long after its commit a row is left to the worker that wrote it.
     ///

@@ -10,8 +10,9 @@ import Synchronization
 /// Every worker runs one, on the relay loop, independent of the jobs. What its own jobs have just committed is handed to
 /// it in memory and published at once; the rows are left alone by others for a moment. For all else, and for what was
 /// left behind, a batch of due rows is locked, skipping those that another relay is at, published, and deleted in the
-/// same transaction. Confirms are pipelined either way. Dying anywhere in between publishes a message again, with the
-/// same id. What nobody's queue would take stays, is reported, and is tried again later.
+/// same transaction. Confirms are pipelined either way, and what was handed over does not wait for those before it. Dying
+/// anywhere in between publishes a message again, with the same id. What nobody's queue would take stays, is reported,
+/// and is tried again later.
 ///
 /// Destinations do not wait for each other: a route whose messages the broker left unanswered is a suspect, and its
 /// rows are left out of the batches until a probe over another connection was answered. What fails again and again
@@ -35,6 +36,11 @@ actor OutboxRelay {
     /// What has become of messages that were handed over, until they are recorded in PostgreSQL together.
     private var settlement = OutboxSettlement()
     private var nextSettlement = ContinuousClock.now
+    /// The rows of messages that were handed over and that the broker has not answered for.
+    private var unanswered: Set<Int> = []
+    private var unansweredBytes = 0
+    /// Why the connection is of no more use, if it is.
+    private var failure: RabbitMQError?
     private var nextLook = ContinuousClock.now
     private var nextLookAtSchedules = ContinuousClock.now
     var nextProbeOfFailing = ContinuousClock.now
@@ -44,8 +50,14 @@ actor OutboxRelay {
     /// How many rows travel at once; confirms of quorum queues want depth.
     private static let batch = 256
 
+    /// How many messages that were handed over may be unanswered, and how large they may be together.
+    private static let mostUnanswered = (messages: 1024, bytes: 4 << 20)
+
+    /// How long before another relay may find its row a message is left to whoever finds it.
+    private static let leastHeadStart: Duration = .seconds(1)
+
     /// How long rows that are done with gather: each transaction costs PostgreSQL as much as many rows in it.
-    private static let gathering: Duration = .milliseconds(25)
+    private static let gathering: Duration = .milliseconds(100)
 
     /// How long a batch may take to be confirmed; its rows stay locked meanwhile.
     ///
@@ -91,20 +103,24 @@ actor OutboxRelay {
     func run(over connection: RabbitMQConnection) async throws(RabbitMQError) {
         defer { self.health.relayRests() }
         self.suspects.retryAll(at: .now)
+        self.failure = nil
         while await !connection.isClosed, !Task.isCancelled {
             self.health.relayMoves()
             do {
+                if let failure = self.failure.take() { throw failure }
                 if await connection.isBlocked {
                     if self.isFinishing { return }
                     await self.alarm.wait(atMost: Self.longestSleep)
                     continue
                 }
-                let hasPublished = try await self.publishHanded(over: connection)
-                try await self.settle(atOnce: self.isFinishing && !hasPublished)
+                let hasPublished = await self.publishHanded(over: connection)
+                let isAnswered = self.unanswered.isEmpty && !hasPublished
+                // Nothing that is done with shall be found again.
+                try await self.settle(atOnce: self.isLookDue || self.isFinishing && isAnswered)
                 try await self.look(over: connection)
                 self.backoff.reset()
-                guard !hasPublished, !self.isLookDue else { continue }
-                if self.isFinishing && self.settlement.isEmpty { return }
+                guard !self.isLookDue, self.failure == nil else { continue }
+                if self.isFinishing && isAnswered && self.settlement.isEmpty { return }
                 let next = self.settlement.isEmpty ? self.nextLook : min(self.nextSettlement, self.nextLook)
                 await self.alarm.wait(atMost: ContinuousClock.now.duration(to: next))
             } catch let error as RabbitMQError where error.code == .blocked {
@@ -119,24 +135,60 @@ actor OutboxRelay {
                 try? await self.loop.sleep(for: self.backoff.next())
             }
         }
+        guard let failure = self.failure.take() else { return }
+        try? await self.settle(atOnce: true)
+        throw failure
     }
 }
 
 extension OutboxRelay {
-    /// Publishes what was handed over, without a look at the outbox; whether there was anything.
-    private func publishHanded(over connection: RabbitMQConnection) async throws -> Bool {
+    /// Publishes what was handed over, without a look at the outbox or a wait for the answers; whether there was anything.
+    private func publishHanded(over connection: RabbitMQConnection) async -> Bool {
+        guard self.hasRoom else { return false }
         let now = ContinuousClock.now
         let batch = self.handed.withLock { $0.take(Self.batch) }.filter {
-            $0.expiry > now && !self.suspects.contains($0.message.route)
+            $0.expiry > now + Self.leastHeadStart && !self.suspects.contains($0.message.route)
         }
         guard !batch.isEmpty else { return false }
-        let (outcomes, failure) = await self.publish(batch.map { ($0.id, $0.message) }, over: connection)
-        if self.settlement.isEmpty { self.nextSettlement = ContinuousClock.now + Self.gathering }
+        for dispatch in batch {
+            self.unanswered.insert(dispatch.id)
+            self.unansweredBytes += dispatch.size
+        }
+        await connection.publish(
+            batch.map { self.outgoing($0.id, $0.message) },
+            within: Self.confirmTimeout,
+            silence: Self.silence
+        ) { outcomes in
+            self.assumeIsolated { $0.answered(batch, outcomes, in: now.duration(to: .now)) }
+        }
+        return true
+    }
+
+    private var hasRoom: Bool {
+        self.unanswered.count < Self.mostUnanswered.messages
+            && self.unansweredBytes < Self.mostUnanswered.bytes
+    }
+
+    private func answered(_ batch: [OutboxDispatch], _ outcomes: [PublishOutcome], in duration: Duration) {
+        let hadRoom = self.hasRoom
+        for dispatch in batch {
+            self.unanswered.remove(dispatch.id)
+            self.unansweredBytes -= dispatch.size
+        }
+        let messages = batch.map(\.message)
+        self.metrics.published(messages, outcomes, in: duration)
+        if self.settlement.isEmpty {
+            self.nextSettlement = ContinuousClock.now + Self.gathering
+            self.alarm.ring()
+        }
         for (dispatch, outcome) in zip(batch, outcomes) {
             self.settlement.note(dispatch.id, outcome, self.logger)
         }
-        if let failure { throw failure }
-        return true
+        self.failure = self.failure(of: messages, outcomes) ?? self.failure
+        // More may be published now, and somebody may wait for the last answer.
+        if self.failure != nil || self.isFinishing || !hadRoom {
+            self.alarm.ring()
+        }
     }
 
     /// Publishes messages and notes which routes get no answer.
@@ -145,25 +197,32 @@ extension OutboxRelay {
     func publish(_ batch: [(id: Int, message: OutboxMessage)], over connection: RabbitMQConnection)
         async -> (outcomes: [PublishOutcome], failure: RabbitMQError?)
     {
-        let outcomes = await self.metrics.publish(
-            batch.map { self.outgoing($0.id, $0.message) },
-            over: connection,
+        let start = ContinuousClock.now
+        let outcomes = await connection.outcomes(
+            of: batch.map { self.outgoing($0.id, $0.message) },
             within: Self.confirmTimeout,
             silence: Self.silence
         )
+        let messages = batch.map(\.message)
+        self.metrics.published(messages, outcomes, in: start.duration(to: .now))
+        return (outcomes, self.failure(of: messages, outcomes))
+    }
+
+    /// Notes which routes got no answer; the failure is as `publish` has it.
+    private func failure(of messages: [OutboxMessage], _ outcomes: [PublishOutcome]) -> RabbitMQError? {
         var (failure, hasAnswer): (RabbitMQError?, Bool) = (nil, false)
         var silent: Set<OutboxRoute> = []
-        for (row, outcome) in zip(batch, outcomes) {
+        for (message, outcome) in zip(messages, outcomes) {
             guard case .unanswered(let error) = outcome else {
                 hasAnswer = true
                 continue
             }
             failure = error
-            if error.isAboutMessages, silent.insert(row.message.route).inserted {
-                self.suspects.suspect(row.message.route, at: .now)
+            if error.isAboutMessages, silent.insert(message.route).inserted {
+                self.suspects.suspect(message.route, at: .now)
             }
         }
-        guard let failure else { return (outcomes, nil) }
+        guard let failure else { return nil }
         self.logger.warning(
             "messages were left unanswered",
             metadata: [
@@ -172,16 +231,22 @@ extension OutboxRelay {
                 "error": "\(failure)",
             ]
         )
-        let isUsable = failure.code == .deadlineExceeded && hasAnswer
-        return (outcomes, isUsable ? nil : failure)
+        return failure.code == .deadlineExceeded && hasAnswer ? nil : failure
     }
 
     /// Tells PostgreSQL what became of what was handed over, many rows at a time.
     private func settle(atOnce: Bool) async throws {
         guard !self.settlement.isEmpty, atOnce || ContinuousClock.now >= self.nextSettlement else { return }
         self.health.relayMoves()
-        try await self.pool.pipeline(self.settlement.statements)
+        // More is noted while this is on its way.
+        let settlement = self.settlement
         self.settlement = OutboxSettlement()
+        do {
+            try await self.pool.pipeline(settlement.statements)
+        } catch {
+            self.settlement.add(settlement)
+            throw error
+        }
     }
 
     private var isLookDue: Bool {
@@ -217,13 +282,14 @@ extension OutboxRelay {
     private func publishBatch(over connection: RabbitMQConnection) async throws -> Bool {
         let limit = max(1, Self.batch >> min(self.backoff.failures, 8))
         let (isEmpty, failure) = try await self.pool.transaction { transaction -> (Bool, RabbitMQError?) in
-            let batch = try await self.reader.due(
+            var batch = try await self.reader.due(
                 atMost: limit,
                 excluding: self.suspects.all,
                 in: transaction
             )
             guard !batch.isEmpty else { return (true, nil) }
             self.health.relayMoves()
+            batch.messages.removeAll { self.unanswered.contains($0.id) }
             let (outcomes, failure) = await self.publish(batch.messages, over: connection)
             let settlement = self.settlement(of: batch, outcomes)
             try await transaction.commit(after: settlement.statements)
@@ -243,15 +309,13 @@ extension OutboxRelay {
     }
 
     private func outgoing(_ id: Int, _ row: OutboxMessage) -> OutgoingMessage {
-        var message = row.message
-        message.properties.headers[OutboxMessage.idHeader] = .int64(Int64(id))
-        if let since = row.waitsSince {
-            message.properties.headers[Envelope.waitHeader] = .int64(Int64(since))
-        }
+        let wait = row.waitsSince
         return OutgoingMessage(
-            message,
+            wait.map { since in row.message.with { $0.headers[Envelope.waitHeader] = .int64(Int64(since)) } }
+                ?? row.message,
             to: self.topology.exchange(row.destination),
-            routingKey: row.routingKey
+            routingKey: row.routingKey,
+            outboxID: Int64(id)
         )
     }
 

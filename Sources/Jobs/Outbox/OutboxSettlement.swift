@@ -13,6 +13,12 @@ struct OutboxSettlement: Sendable {
 
     var isEmpty: Bool { self.confirmed.isEmpty && self.untaken.isEmpty && self.hopeless.isEmpty }
 
+    mutating func add(_ other: OutboxSettlement) {
+        self.confirmed += other.confirmed
+        self.untaken += other.untaken
+        self.hopeless += other.hopeless
+    }
+
     /// Notes what the broker said of a row; `isAlone` if nothing else was published that it could have meant.
     mutating func note(_ id: Int, _ outcome: PublishOutcome, isAlone: Bool = false, _ logger: Logger) {
         switch outcome {

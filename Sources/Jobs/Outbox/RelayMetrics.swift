@@ -4,48 +4,47 @@ import RabbitMQ
 
 /// Counts what the relay publishes, by what the broker answered.
 struct RelayMetrics: Sendable {
-    private let exchanges: [String: Exchange]
-
-    private struct Exchange: Sendable {
-        let outcomes: [String: Counter]
-        let duration: Metrics.Timer
-    }
-
-    private static let outcomes = ["confirmed", "returned", "refused", "unsendable", "unanswered"]
+    private let exchanges: [Destination: Exchange]
 
     init(_ topology: Topology) {
-        let names = [topology.jobsExchange, topology.eventsExchange, topology.deadExchange]
         self.exchanges = Dictionary(
-            uniqueKeysWithValues: names.map { name in
-                let labels = messaging("publish", name)
-                let counters = Self.outcomes.map { ($0, Self.sent(labels + [("outcome", $0)])) }
-                return (
-                    name,
-                    Exchange(
-                        outcomes: Dictionary(uniqueKeysWithValues: counters),
-                        duration: Self.durations(labels)
-                    )
-                )
-            }
+            uniqueKeysWithValues: Destination.allCases.map { ($0, Exchange(named: topology.exchange($0))) }
         )
     }
 
-    /// Publishes, and counts what became of each message.
-    func publish(
-        _ messages: [OutgoingMessage],
-        over connection: RabbitMQConnection,
-        within timeout: Duration,
-        silence: Duration,
-    ) async -> [PublishOutcome] {
-        let start = ContinuousClock.now
-        let outcomes = await connection.outcomes(of: messages, within: timeout, silence: silence)
-        let duration = start.duration(to: .now)
+    /// Counts what became of messages that were published together.
+    func published(_ messages: [OutboxMessage], _ outcomes: [PublishOutcome], in duration: Duration) {
         for (message, outcome) in zip(messages, outcomes) {
-            let exchange = self.exchanges[message.exchange]
-            exchange?.outcomes[outcome.label]?.increment()
-            if outcome.isConfirmed { exchange?.duration.record(duration: duration) }
+            guard let exchange = self.exchanges[message.destination] else { continue }
+            exchange.counter(of: outcome).increment()
+            if outcome.isConfirmed { exchange.duration.record(duration: duration) }
         }
-        return outcomes
+    }
+
+    private struct Exchange: Sendable {
+        let confirmed, returned, refused, unsendable, unanswered: Counter
+        let duration: Metrics.Timer
+
+        init(named name: String) {
+            let labels = messaging("publish", name)
+            func counter(_ outcome: String) -> Counter { RelayMetrics.sent(labels + [("outcome", outcome)]) }
+            self.confirmed = counter("confirmed")
+            self.returned = counter("returned")
+            self.refused = counter("refused")
+            self.unsendable = counter("unsendable")
+            self.unanswered = counter("unanswered")
+            self.duration = RelayMetrics.durations(labels)
+        }
+
+        func counter(of outcome: PublishOutcome) -> Counter {
+            switch outcome {
+            case .confirmed: self.confirmed
+            case .returned: self.returned
+            case .refused: self.refused
+            case .unsendable: self.unsendable
+            case .unanswered: self.unanswered
+            }
+        }
     }
 }
 
@@ -59,16 +58,4 @@ extension RelayMetrics {
         seconds: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 6],
         "From publishing a batch of messages until all of it was confirmed."
     )
-}
-
-extension PublishOutcome {
-    fileprivate var label: String {
-        switch self {
-        case .confirmed: "confirmed"
-        case .returned: "returned"
-        case .refused: "refused"
-        case .unsendable: "unsendable"
-        case .unanswered: "unanswered"
-        }
-    }
 }

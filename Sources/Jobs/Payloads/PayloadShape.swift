@@ -8,33 +8,17 @@ package protocol JobPayload: Sendable {
 /// It decodes a body, names every fault of it at once, and prints the JSON Schema. Fields that it does not name are
 /// ignored.
 package struct PayloadShape<Payload: Sendable>: Sendable {
-    private let fields: [AnyField]
+    private let fields: [FieldDescription]
     private let pairs: [(String, String)]
-    private let make: @Sendable (JobBody) throws(PayloadFaults) -> Payload
+    private let make: Decoder
 
-    /// `make` gets the values of `fields`, in their order.
-    package init<each Value: Sendable>(
-        _ make: @escaping @Sendable (repeat each Value) -> Payload,
-        _ field: repeat PayloadField<each Value>
-    ) {
-        var fields: [AnyField] = []
-        for field in repeat each field { fields.append(field.description) }
-        let readers = (repeat (each field).read)
-        self.init(fields, []) { (body) throws(PayloadFaults) in
-            var faults: [PayloadFaults.Fault] = []
-            let results = (repeat (each readers)(body))
-            for result in repeat each results {
-                if case .failure(let failure) = result { faults += failure.faults }
-            }
-            guard faults.isEmpty else { throw PayloadFaults(faults) }
-            return try make(repeat (each results).get())
-        }
-    }
+    /// Nil if there are faults, which are added to the others.
+    typealias Decoder = @Sendable (JobBody, inout [PayloadFaults.Fault]) -> Payload?
 
-    private init(
-        _ fields: [AnyField],
-        _ pairs: [(String, String)],
-        _ make: @escaping @Sendable (JobBody) throws(PayloadFaults) -> Payload
+    init(
+        _ fields: [FieldDescription],
+        _ pairs: [(String, String)] = [],
+        _ make: @escaping Decoder
     ) {
         self.fields = fields
         self.pairs = pairs
@@ -43,20 +27,23 @@ package struct PayloadShape<Payload: Sendable>: Sendable {
 
     /// The same for payloads that have either both of two fields or neither.
     package func withBoth(_ one: String, _ other: String) -> PayloadShape {
-        PayloadShape(self.fields, self.pairs + [(one, other)]) { (body) throws(PayloadFaults) in
-            let payload = try self.make(body)
+        PayloadShape(self.fields, self.pairs + [(one, other)]) { body, faults in
+            guard let payload = self.make(body, &faults) else { return nil }
             switch (body[one], body[other]) {
-            case (nil, .some): throw PayloadFaults(one, "goes with \(other)")
-            case (.some, nil): throw PayloadFaults(other, "goes with \(one)")
+            case (nil, .some): faults.append(.init(path: one, complaint: "goes with \(other)"))
+            case (.some, nil): faults.append(.init(path: other, complaint: "goes with \(one)"))
             default: return payload
             }
+            return nil
         }
     }
 
     /// Throws `PayloadFaults` that name every field which is wrong.
     package func decode(_ body: JobBody) throws(PayloadFaults) -> Payload {
         guard body.isObject else { throw PayloadFaults("payload", "must be a JSON object") }
-        return try self.make(body)
+        var faults: [PayloadFaults.Fault] = []
+        guard let payload = self.make(body, &faults) else { throw PayloadFaults(faults) }
+        return payload
     }
 
     /// Names of the fields, a `?` after those that may be left out.
@@ -76,18 +63,29 @@ package struct PayloadShape<Payload: Sendable>: Sendable {
 
 /// One field of a payload.
 package struct PayloadField<Value: Sendable>: Sendable {
-    fileprivate let description: AnyField
-    fileprivate let read: @Sendable (JobBody) -> Result<Value, PayloadFaults>
+    /// Reads the value out of a body; nil if there is a fault, which is added to the others.
+    typealias Reader = @Sendable (JobBody, inout [PayloadFaults.Fault]) -> Value?
+
+    let description: FieldDescription
+    let read: Reader
+
+    private init(_ description: FieldDescription, _ read: @escaping Reader) {
+        self.description = description
+        self.read = read
+    }
 }
 
 extension PayloadField where Value: PayloadValue {
     /// A field that must be there; `description` is for producers.
     package static func required(_ name: String, _ description: String) -> PayloadField {
-        let property = AnyField(name, isRequired: true, Value.schema.node(description))
-        return PayloadField(description: property) { body in
-            Self.value(name, body).flatMap {
-                $0.map { .success($0) } ?? .failure(PayloadFaults(name, "is required"))
+        PayloadField(FieldDescription(name, isRequired: true, Value.schema.node(description))) {
+            body,
+            faults in
+            guard let token = body[name] else {
+                faults.append(PayloadFaults.Fault(path: name, complaint: "is required"))
+                return nil
             }
+            return Self.value(token, name, body, &faults)
         }
     }
 
@@ -96,20 +94,22 @@ extension PayloadField where Value: PayloadValue {
         -> PayloadField
     {
         guard let value = Value(wire: usual) else { preconditionFailure("\(name): \(usual) is no default") }
-        let property = AnyField(
-            name,
-            isRequired: false,
-            Value.schema.orNull.node(description, default: usual.node)
-        )
-        return PayloadField(description: property) { body in Self.value(name, body).map { $0 ?? value } }
+        let schema = Value.schema.orNull.node(description, default: usual.node)
+        return PayloadField(FieldDescription(name, isRequired: false, schema)) { body, faults in
+            guard let token = body[name] else { return value }
+            return Self.value(token, name, body, &faults)
+        }
     }
 
-    fileprivate static func value(_ name: String, _ body: JobBody) -> Result<Value?, PayloadFaults> {
-        guard let token = body[name] else { return .success(nil) }
-        guard let wire = Value.Wire(token, in: body.bytes), let value = Value(wire: wire) else {
-            return .failure(PayloadFaults(name, "must be \(Value.requirement)"))
-        }
-        return .success(value)
+    fileprivate static func value(
+        _ token: JSONToken,
+        _ name: String,
+        _ body: JobBody,
+        _ faults: inout [PayloadFaults.Fault]
+    ) -> Value? {
+        if let wire = Value.Wire(token, in: body.bytes), let value = Value(wire: wire) { return value }
+        faults.append(PayloadFaults.Fault(path: name, complaint: "must be \(Value.requirement)"))
+        return nil
     }
 }
 
@@ -117,8 +117,11 @@ extension PayloadField {
     /// A field that may be absent or null.
     package static func optional<Wrapped: PayloadValue>(_ name: String, _ description: String) -> PayloadField
     where Value == Wrapped? {
-        let property = AnyField(name, isRequired: false, Wrapped.schema.orNull.node(description))
-        return PayloadField(description: property) { body in PayloadField<Wrapped>.value(name, body) }
+        let schema = Wrapped.schema.orNull.node(description)
+        return PayloadField(FieldDescription(name, isRequired: false, schema)) { body, faults in
+            guard let token = body[name] else { return .some(nil) }
+            return PayloadField<Wrapped>.value(token, name, body, &faults).map { .some($0) }
+        }
     }
 }
 
@@ -130,13 +133,13 @@ extension PayloadField<Bool> {
 }
 
 /// What is known of a field without its type.
-private struct AnyField: Sendable {
-    let property: ObjectSchema.Property
+struct FieldDescription: Sendable {
+    fileprivate let property: ObjectSchema.Property
 
     init(_ name: String, isRequired: Bool, _ schema: JSONNode) {
         self.property = .init(name: name, isRequired: isRequired, schema: schema)
     }
 
-    var name: String { self.property.name }
-    var isRequired: Bool { self.property.isRequired }
+    fileprivate var name: String { self.property.name }
+    fileprivate var isRequired: Bool { self.property.isRequired }
 }

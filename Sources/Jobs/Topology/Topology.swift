@@ -16,11 +16,14 @@ package struct Topology: Sendable {
         self.prefix = prefix
         self.families = families
         self.keepsEvents = keepsEvents
+        self.jobsExchange = "\(prefix).jobs"
+        self.eventsExchange = "\(prefix).events"
+        self.deadExchange = "\(prefix).dead"
     }
 
-    package var jobsExchange: String { "\(self.prefix).jobs" }
-    package var eventsExchange: String { "\(self.prefix).events" }
-    package var deadExchange: String { "\(self.prefix).dead" }
+    package let jobsExchange: String
+    package let eventsExchange: String
+    package let deadExchange: String
     package var eventsLog: String { "\(self.prefix).events.log" }
 
     package func queue(_ family: String) -> String { "\(self.prefix).\(family)" }
@@ -91,7 +94,7 @@ package struct Topology: Sendable {
 }
 
 /// An exchange, without the prefix of its name.
-enum Destination: String, PostgresBindable, PostgresReadable {
+enum Destination: String, CaseIterable, PostgresBindable, PostgresReadable {
     case jobs, events, dead
 }
 

@@ -225,7 +225,7 @@ extension PostgresConnection {
     }
 
     private func queue(_ statement: SQL, in request: Request, place: Int?) -> Bool {
-        let plan = self.statements.plan(for: statement.text, in: request.id)
+        let plan = self.statements.plan(for: statement.outline, in: request.id)
         if case .prepare(let name) = plan {
             request.append(.prepare(statement, place: place))
             guard self.handle.prepare(statement.text, as: name) else { return false }
@@ -285,8 +285,8 @@ extension PostgresConnection {
             }
             if result.isSync {
                 self.finish(request)
-            } else if let (text, isPrepared) = request.take(result) {
-                self.statements.settle(text, isPrepared: isPrepared)
+            } else if let (outline, isPrepared) = request.take(result) {
+                self.statements.settle(outline, isPrepared: isPrepared)
             }
         }
     }

@@ -44,12 +44,12 @@ final class Request {
     /// Takes the result of the current step.
     ///
     /// - Returns: The statement that this settles the preparation of, and whether it is prepared now.
-    func take(_ result: ResultHandle) -> (text: String, isPrepared: Bool)? {
+    func take(_ result: ResultHandle) -> (outline: StatementOutline, isPrepared: Bool)? {
         self.hasResult = true
         let step = self.position < self.steps.count ? self.steps[self.position] : nil
         let isSuccess = self.check(result, of: step)
         switch step {
-        case .prepare(let sql, _): return (sql.text, isSuccess)
+        case .prepare(let sql, _): return (sql.outline, isSuccess)
         case .execute(_, let place):
             if isSuccess && self.mustCommit { self.lastCommand = result.command }
             if isSuccess && place != nil { self.results.append(PostgresResult(result)) }

@@ -1,4 +1,4 @@
-/// Which statements one session has prepared, by their text.
+/// Which statements one session has prepared.
 ///
 /// The preparation travels with the first execution. Until the server has confirmed it, other requests cannot
 /// rely on it, since the first may fail before it gets there; they send the text.
@@ -17,7 +17,7 @@ struct StatementCache {
     }
 
     private let capacity: Int
-    private var entries: [String: Entry] = [:]
+    private var entries: [StatementOutline: Entry] = [:]
     private var lastName = 0
 
     init(capacity: Int) {
@@ -25,24 +25,24 @@ struct StatementCache {
     }
 
     /// Decides for one statement of a request.
-    mutating func plan(for text: String, in request: Int) -> Plan {
-        if let entry = self.entries[text] {
+    mutating func plan(for outline: StatementOutline, in request: Int) -> Plan {
+        if let entry = self.entries[outline] {
             let isUsable = entry.preparing == nil || entry.preparing == request
             return isUsable ? .prepared(name: entry.name) : .direct
         }
         guard self.entries.count < self.capacity else { return .direct }
         self.lastName += 1
         let entry = Entry(name: "s\(self.lastName)", preparing: request)
-        self.entries[text] = entry
+        self.entries[outline] = entry
         return .prepare(name: entry.name)
     }
 
     /// The server has prepared the statement, or has not.
-    mutating func settle(_ text: String, isPrepared: Bool) {
+    mutating func settle(_ outline: StatementOutline, isPrepared: Bool) {
         if isPrepared {
-            self.entries[text]?.preparing = nil
+            self.entries[outline]?.preparing = nil
         } else {
-            self.entries[text] = nil
+            self.entries[outline] = nil
         }
     }
 }

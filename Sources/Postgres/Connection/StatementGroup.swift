@@ -51,7 +51,7 @@ extension SQL {
                 message: "a statement takes at most 65,535 parameters"
             )
         }
-        guard !self.text.hasNUL else {
+        guard !self.outline.hasNUL else {
             throw PostgresError(.invalidValue, operation: operation, message: "the statement holds a NUL")
         }
         guard let index = self.parameters.firstIndex(where: \.hasNUL) else { return }

@@ -62,7 +62,7 @@ struct TransactionState {
         try self.check(token)
         self.token = Token(id: token.id, depth: token.depth - 1)
         let opening = Self.savepoint("SAVEPOINT ", token.depth)
-        guard self.pending.last?.text != opening.text else {
+        guard self.pending.last?.outline != opening.outline else {
             self.pending.removeLast()
             return
         }

@@ -15,19 +15,11 @@ enum HexText {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(text.count / 2 - 1)
         for index in stride(from: 2, to: text.count, by: 2) {
-            guard let high = Self.value(of: text[index]), let low = Self.value(of: text[index + 1]) else {
+            guard let high = text[index].hexadecimalValue, let low = text[index + 1].hexadecimalValue else {
                 return nil
             }
             bytes.append(high << 4 | low)
         }
         return bytes
-    }
-
-    private static func value(of digit: UInt8) -> UInt8? {
-        switch digit {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
-        default: nil
-        }
     }
 }

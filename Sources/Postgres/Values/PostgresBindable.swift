@@ -48,7 +48,7 @@ extension Double: PostgresBindable {
 }
 
 extension UUID: PostgresBindable {
-    package var postgresValue: PostgresValue { .text(self.uuidString) }
+    package var postgresValue: PostgresValue { .text(self.text) }
 }
 
 extension Date: PostgresBindable {

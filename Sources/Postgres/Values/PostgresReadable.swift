@@ -67,8 +67,7 @@ extension Double: PostgresReadable {
 
 extension UUID: PostgresReadable {
     package init?(postgresText text: Span<UInt8>, type: PostgresType) {
-        guard let text = String(postgresText: text, type: type) else { return nil }
-        self.init(uuidString: text)
+        self.init(text)
     }
 }
 

@@ -25,13 +25,23 @@ package struct PostgresRows: RandomAccessCollection, Sendable {
 
 /// What one statement gave back.
 package struct PostgresResult: Sendable {
-    /// The rows that it returned.
-    package let rows: PostgresRows
-    /// How many rows it inserted, updated, deleted or, for a `SELECT`, returned.
-    package let affectedRows: Int
+    private let result: ResultHandle
 
-    init(_ result: ResultHandle) {
-        self.rows = PostgresRows(result.status == PGRES_TUPLES_OK ? result : nil)
-        self.affectedRows = result.affectedRows
+    init(_ result: ResultHandle) { self.result = result }
+
+    /// The rows that it returned.
+    package var rows: PostgresRows {
+        PostgresRows(self.result.status == PGRES_TUPLES_OK ? self.result : nil)
     }
+
+    /// The whole number in the first column of the first row, such as the id of a row that was inserted.
+    package func firstInteger() throws(PostgresError) -> Int {
+        guard let row = self.rows.first else {
+            throw PostgresError(.invalidValue, operation: "read", message: "there is no row")
+        }
+        return try row.read(at: 0)
+    }
+
+    /// How many rows it inserted, updated, deleted or, for a `SELECT`, returned.
+    package var affectedRows: Int { self.result.affectedRows }
 }

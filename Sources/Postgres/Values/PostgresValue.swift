@@ -1,3 +1,5 @@
+import Glibc
+
 /// A bound parameter, in the form in which it travels to the server.
 ///
 /// The server infers its type from the statement; where it cannot, the statement says so: `\(count)::bigint`.
@@ -32,6 +34,15 @@ package struct PostgresValue: Sendable {
         PostgresValue(.binary(bytes))
     }
 
+    /// In bytes.
+    var size: Int {
+        switch self.storage {
+        case .null: 0
+        case .text(let text): text.utf8.count
+        case .binary(let bytes): bytes.count
+        }
+    }
+
     /// Whether this is text with a NUL in it, which the server cannot store and C would cut short.
     var hasNUL: Bool {
         guard case .text(let text) = self.storage else { return false }
@@ -40,8 +51,11 @@ package struct PostgresValue: Sendable {
 }
 
 extension String {
-    var hasNUL: Bool {
-        self.utf8.withContiguousStorageIfAvailable { $0.contains(0) } ?? self.utf8.contains(0)
+    /// Whether the text holds a NUL, which no text of PostgreSQL can.
+    package var hasNUL: Bool {
+        self.utf8.withContiguousStorageIfAvailable { bytes in
+            bytes.baseAddress.map { memchr($0, 0, bytes.count) != nil } ?? false
+        } ?? self.utf8.contains(0)
     }
 }
 

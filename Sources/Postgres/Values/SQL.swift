@@ -1,13 +1,11 @@
 /// The text of one statement with its bound parameters: values travel beside the text and never inside it.
 ///
-/// `"SELECT * FROM disks WHERE user_id = \(user)"` has the text `… = $1` and one parameter.
+/// `"SELECT * FROM disks WHERE user_id = \(user)"` has the text `… = $1` and one parameter. The text is put together only
+/// where the server has not seen it: literals are passed along as they stand in the program.
 package struct SQL: Sendable {
-    /// The text with `$1`, `$2`, … where parameters go.
-    package private(set) var text: String
+    private(set) var outline: StatementOutline
     /// The bound parameters; the first is `$1`.
     package private(set) var parameters: [PostgresValue]
-    /// Where in `text`, in UTF-8 bytes, each placeholder starts.
-    private var placeholders: [Int]
 
     /// A statement without parameters.
     package init(_ text: StaticString) {
@@ -15,10 +13,15 @@ package struct SQL: Sendable {
     }
 
     init(unparsed text: String) {
-        self.text = text
+        self.outline = StatementOutline([text])
         self.parameters = []
-        self.placeholders = []
     }
+
+    /// About how many bytes its parameters are.
+    package var size: Int { self.parameters.reduce(0) { $0 + $1.size } }
+
+    /// The text with `$1`, `$2`, … where parameters go.
+    package var text: String { self.outline.text }
 
     /// Both texts, one after the other, with the placeholders of the second numbered on.
     package static func + (first: SQL, second: SQL) -> SQL {
@@ -33,21 +36,13 @@ package struct SQL: Sendable {
     }
 
     private mutating func append(_ other: SQL) {
-        var rest = other.text.utf8[...]
-        for (index, placeholder) in other.placeholders.enumerated() {
-            let start = other.text.utf8.index(other.text.startIndex, offsetBy: placeholder)
-            self.text += String(Substring(rest[..<start]))
-            self.bind(other.parameters[index])
-            rest = rest[start...].dropFirst().drop { UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }
-        }
-        self.text += String(Substring(rest))
+        self.outline.append(other.outline)
+        self.parameters += other.parameters
     }
 
     private mutating func bind(_ value: PostgresValue) {
-        self.placeholders.append(self.text.utf8.count)
+        self.outline.append(nil)
         self.parameters.append(value)
-        self.text += "$"
-        self.text += String(self.parameters.count)
     }
 }
 
@@ -62,16 +57,14 @@ extension SQL: ExpressibleByStringInterpolation {
 
     /// Puts a statement together from literals and values.
     package struct Interpolation: StringInterpolationProtocol {
-        fileprivate var sql = SQL(unparsed: "")
+        fileprivate var sql: SQL
 
         package init(literalCapacity: Int, interpolationCount: Int) {
-            self.sql.text.reserveCapacity(literalCapacity + 3 * interpolationCount)
-            self.sql.parameters.reserveCapacity(interpolationCount)
-            self.sql.placeholders.reserveCapacity(interpolationCount)
+            self.sql = SQL(capacity: interpolationCount)
         }
 
         package mutating func appendLiteral(_ literal: String) {
-            self.sql.text += literal
+            if !literal.isEmpty { self.sql.outline.append(literal) }
         }
 
         /// Binds a value.
@@ -81,12 +74,27 @@ extension SQL: ExpressibleByStringInterpolation {
 
         /// Binds a value, or null.
         package mutating func appendInterpolation(_ value: (some PostgresBindable)?) {
-            self.sql.bind(value.postgresValue)
+            self.sql.bind(value.map(\.postgresValue) ?? .null)
         }
 
         /// Binds a value.
         package mutating func appendInterpolation(_ value: PostgresValue) {
             self.sql.bind(value)
+        }
+
+        /// Binds a text.
+        package mutating func appendInterpolation(_ value: String) {
+            self.sql.bind(.text(value))
+        }
+
+        /// Binds a text, or null.
+        package mutating func appendInterpolation(_ value: String?) {
+            self.sql.bind(value.map { .text($0) } ?? .null)
+        }
+
+        /// Binds a whole number, or null.
+        package mutating func appendInterpolation(_ value: Int?) {
+            self.sql.bind(value?.postgresValue ?? .null)
         }
 
         /// Splices another statement in, with its parameters.
@@ -96,12 +104,18 @@ extension SQL: ExpressibleByStringInterpolation {
 
         /// Splices a fragment of the program's own text in.
         package mutating func appendInterpolation(constant: StaticString) {
-            self.sql.text += constant.description
+            self.sql.outline.append(constant.description)
         }
 
         /// Splices the name of a table, column, channel, … in, quoted.
         package mutating func appendInterpolation(identifier: String) {
-            self.sql.text += identifier.quoted { $0 == "\"" ? "\"" : nil }
+            self.sql.outline.append(identifier.quoted { $0 == "\"" ? "\"" : nil })
         }
+    }
+
+    private init(capacity: Int) {
+        self.outline = StatementOutline(capacity: 2 * capacity + 1)
+        self.parameters = []
+        self.parameters.reserveCapacity(capacity)
     }
 }

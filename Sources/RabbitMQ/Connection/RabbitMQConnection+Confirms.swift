@@ -1,7 +1,7 @@
 extension RabbitMQConnection {
     /// Gives the message its sequence number and the mark by which a return of it is known.
     func note(_ publish: inout PendingPublish) {
-        let outboxID = publish.outgoing.message.properties.headers[outboxHeader]
+        let outboxID = publish.outgoing.outboxID
         let number = self.unconfirmed.open(
             UnconfirmedPublish(
                 batch: publish.batch,
@@ -10,23 +10,23 @@ extension RabbitMQConnection {
                 outboxID: publish.outgoing.mandatory ? outboxID : nil
             )
         )
-        guard publish.outgoing.mandatory else { return }
+        guard publish.outgoing.mandatory || outboxID != nil else { return }
+        publish.outgoing.message = publish.outgoing.message.withoutMarks
         if let outboxID {
-            self.returnable[outboxID, default: []].append(number)
+            publish.extraHeader = FieldTable.Entry(name: outboxHeader, value: .int64(outboxID))
+            if publish.outgoing.mandatory { self.returnable[outboxID, default: []].append(number) }
         } else {
-            publish.outgoing.message.properties.headers[publishHeader] = nil
             publish.extraHeader = FieldTable.Entry(name: publishHeader, value: .int64(Int64(number)))
         }
     }
 
     /// Notes that the broker has returned a message; its confirm follows.
     func noteReturn(_ outcome: PublishOutcome, of properties: MessageProperties) {
-        let headers = properties.headers
         var number: UInt64?
-        if let outboxID = headers[outboxHeader] {
+        if case .int64(let outboxID)? = properties.headers[outboxHeader] {
             number = self.returnable[outboxID]?.first
             self.forget(outboxID, number)
-        } else if case .int64(let own)? = headers.entries.last(where: { $0.name == publishHeader })?.value {
+        } else if case .int64(let own)? = properties.headers[publishHeader] {
             number = UInt64(exactly: own)
         }
         guard let number else { return }
@@ -45,12 +45,26 @@ extension RabbitMQConnection {
     }
 
     /// Takes one publish off those that may still be returned under that name.
-    private func forget(_ outboxID: FieldValue, _ number: UInt64?) {
+    private func forget(_ outboxID: Int64, _ number: UInt64?) {
         guard var numbers = self.returnable[outboxID] else { return }
         if let index = number.flatMap(numbers.firstIndex) ?? numbers.indices.first {
             numbers.remove(at: index)
         }
         self.returnable[outboxID] = numbers.isEmpty ? nil : numbers
+    }
+}
+
+extension Message {
+    /// The message without what another publisher has marked it with.
+    fileprivate var withoutMarks: Message {
+        let isMarked = self.properties.headers.entries.contains {
+            $0.name == outboxHeader || $0.name == publishHeader
+        }
+        guard isMarked else { return self }
+        return self.with {
+            $0.headers[outboxHeader] = nil
+            $0.headers[publishHeader] = nil
+        }
     }
 }
 

@@ -31,8 +31,8 @@ extension RabbitMQConnection {
     /// Publishes messages without waiting in between and returns what became of each, in their order.
     ///
     /// Any number may be in flight. While the broker blocks publishers or the socket is full they are held back.
-    /// A returned message is matched by its header `x-outbox-id`; a mandatory one that has none gets a header
-    /// `x-publish-id`. What has no answer when the time is up is `unanswered`, and the answers to the others are kept.
+    /// A returned message is matched by its `outboxID`, which travels in the header `x-outbox-id`; a mandatory one that has
+    /// none gets a header `x-publish-id`. What has no answer when the time is up is `unanswered`, and the answers to the others are kept.
     ///
     /// - Parameters:
     ///   - batch: What to publish.
@@ -44,21 +44,10 @@ extension RabbitMQConnection {
         within timeout: Duration,
         silence: Duration? = nil,
     ) async -> [PublishOutcome] {
-        guard self.wire != nil, !self.isClosing else {
-            return batch.map { _ in .unanswered(self.closedError(during: "basic.publish")) }
-        }
-        guard !batch.isEmpty else { return [] }
-        self.lastBatch += 1
-        let id = self.lastBatch
+        let id = self.lastBatch + 1
         return await withTaskCancellationHandler {
             await withCheckedContinuation { waiting in
-                let open = PublishBatch(
-                    count: batch.count,
-                    deadline: .now + timeout,
-                    silenceLimit: silence ?? timeout,
-                    waiting: waiting
-                )
-                self.enqueue(batch, as: id, open)
+                self.publish(batch, within: timeout, silence: silence) { waiting.resume(returning: $0) }
             }
         } onCancel: {
             self.loop.execute {
@@ -66,6 +55,29 @@ extension RabbitMQConnection {
                 self.assumeIsolated { $0.giveUp(id, error) }
             }
         }
+    }
+
+    /// Publishes messages as `outcomes(of:within:silence:)` does, and calls `whenOver` on the loop with what became of each.
+    ///
+    /// For somebody on the loop who does not wait: the next batch may be published before this one is answered for.
+    package func publish(
+        _ batch: [OutgoingMessage],
+        within timeout: Duration,
+        silence: Duration? = nil,
+        whenOver: @escaping @Sendable ([PublishOutcome]) -> Void,
+    ) {
+        self.lastBatch += 1
+        guard self.wire != nil, !self.isClosing else {
+            return whenOver(batch.map { _ in .unanswered(self.closedError(during: "basic.publish")) })
+        }
+        guard !batch.isEmpty else { return whenOver([]) }
+        let open = PublishBatch(
+            count: batch.count,
+            deadline: .now + timeout,
+            silenceLimit: silence ?? timeout,
+            whenOver: whenOver
+        )
+        self.enqueue(batch, as: self.lastBatch, open)
     }
 
     private func enqueue(_ messages: [OutgoingMessage], as id: UInt64, _ batch: PublishBatch) {

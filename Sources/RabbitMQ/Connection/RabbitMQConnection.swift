@@ -52,7 +52,7 @@ package actor RabbitMQConnection {
     package internal(set) var droppedAcknowledgements = 0
     var isConfirming = false
     var unconfirmed = ConfirmWindow<UnconfirmedPublish>()
-    var returnable: [FieldValue: [UInt64]] = [:]
+    var returnable: [Int64: [UInt64]] = [:]
     var batches: [UInt64: PublishBatch] = [:]
     var lastBatch: UInt64 = 0
 

@@ -29,6 +29,21 @@ package struct MessageProperties: Sendable, Equatable {
     /// The application's own properties, and those that the broker adds.
     package var headers: FieldTable
 
+    /// Calls `body` with each property that is text; the headers are left out.
+    package func forEachText(_ body: (String) -> Void) {
+        func visit(_ text: String?) { if let text { body(text) } }
+        visit(self.messageID)
+        visit(self.type)
+        visit(self.contentType)
+        visit(self.contentEncoding)
+        visit(self.correlationID)
+        visit(self.replyTo)
+        visit(self.expiration)
+        visit(self.userID)
+        visit(self.appID)
+        visit(self.clusterID)
+    }
+
     /// Properties of which all may be absent.
     package init(
         messageID: String? = nil,

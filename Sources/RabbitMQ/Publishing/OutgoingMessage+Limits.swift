@@ -2,18 +2,16 @@ extension OutgoingMessage {
     /// Why AMQP cannot carry the message, if so: strings over 255 bytes, or headers that do not fit one frame.
     func fault(frameMax: Int) -> RabbitMQError? {
         let properties = self.message.properties
-        let texts = [
-            self.exchange, self.routingKey, properties.messageID, properties.type, properties.contentType,
-            properties.contentEncoding, properties.correlationID, properties.replyTo, properties.expiration,
-            properties.userID, properties.appID, properties.clusterID,
-        ]
-        var size = 64
-        for text in texts {
-            let length = text?.utf8.count ?? 0
-            guard length <= 255 else {
-                return RabbitMQError(.invalidMessage, during: "basic.publish", "a property is over 255 bytes")
-            }
-            size += length + 1
+        var (size, longest) = (64, 0)
+        func add(_ text: String) {
+            size += text.utf8.count + 1
+            longest = max(longest, text.utf8.count)
+        }
+        add(self.exchange)
+        add(self.routingKey)
+        properties.forEachText(add)
+        guard longest <= 255 else {
+            return RabbitMQError(.invalidMessage, during: "basic.publish", "a property is over 255 bytes")
         }
         guard let headers = properties.headers.encodedSize(depth: 0) else {
             let reason = "a header's name is over 255 bytes, or its value is nested too deeply"

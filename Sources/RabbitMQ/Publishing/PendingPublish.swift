@@ -11,7 +11,7 @@ struct PendingPublish {
     /// Its place in the batch.
     let index: Int
     var stage = Stage.method
-    /// The header that names the message to us when the broker returns it, where it has none of its own.
+    /// The header that names the message to us when the broker returns it.
     var extraHeader: FieldTable.Entry?
 }
 
@@ -20,6 +20,6 @@ struct UnconfirmedPublish {
     let batch: PublishBatch
     let batchID: UInt64
     let index: Int
-    let outboxID: FieldValue?
+    let outboxID: Int64?
     var returned: PublishOutcome?
 }

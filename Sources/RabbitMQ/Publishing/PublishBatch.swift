@@ -1,12 +1,12 @@
 import EventLoops
 
-/// Messages that one caller published together and awaits together.
+/// Messages that one caller published together and hears of together.
 ///
 /// Used on the loop only.
 final class PublishBatch {
     private var outcomes: [PublishOutcome?]
     private var openCount: Int
-    private var waiting: CheckedContinuation<[PublishOutcome], Never>?
+    private var whenOver: (@Sendable ([PublishOutcome]) -> Void)?
     private var timer: LoopTimer?
     /// When the last message went out or was answered.
     private var lastProgress = ContinuousClock.now
@@ -21,17 +21,17 @@ final class PublishBatch {
         count: Int,
         deadline: ContinuousClock.Instant,
         silenceLimit: Duration,
-        waiting: CheckedContinuation<[PublishOutcome], Never>
+        whenOver: @escaping @Sendable ([PublishOutcome]) -> Void
     ) {
         self.outcomes = Array(repeating: nil, count: count)
         self.openCount = count
         self.deadline = deadline
         self.silenceLimit = silenceLimit
-        self.waiting = waiting
+        self.whenOver = whenOver
     }
 
     /// Whether nobody waits for it any more.
-    var isOver: Bool { self.waiting == nil }
+    var isOver: Bool { self.whenOver == nil }
 
     /// When to check again whether it goes on; in the past if it has taken too long.
     var nextCheck: ContinuousClock.Instant {
@@ -66,7 +66,8 @@ final class PublishBatch {
 
     private func finish() {
         self.timer?.cancel()
-        self.waiting?.resume(returning: self.outcomes.compactMap(\.self))
-        self.waiting = nil
+        let whenOver = self.whenOver
+        self.whenOver = nil
+        whenOver?(self.outcomes.compactMap(\.self))
     }
 }

@@ -84,7 +84,7 @@ struct TearDown: JobHandler {
                 "release_job_id",
                 "The disk.release that frees its disk; null if it holds none.",
                 as: .text(format: "uuid")
-            ) { $0.release?.uuidString.lowercased() },
+            ) { $0.release?.text },
             .dryRun { $0.isDryRun }
         )
     }

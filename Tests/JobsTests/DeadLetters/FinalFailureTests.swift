@@ -44,8 +44,7 @@ import Testing
 
     @Test func `a letter that dies again has each header once and keeps its count of replays`() {
         let first = self.letter(for: Message(body: []))
-        var replayed = first
-        replayed.properties.headers["x-replay-count"] = 1
+        let replayed = first.with { $0.headers["x-replay-count"] = 1 }
         let second = self.letter(for: replayed)
         #expect(second.properties.headers["x-replay-count"] == 1)
         let names = second.properties.headers.entries.map(\.name)

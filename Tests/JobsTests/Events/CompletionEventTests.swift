@@ -37,6 +37,21 @@ import Testing
         #expect(Date(rfc3339: text)?.timeIntervalSince1970 == seconds)
     }
 
+    @Test func `a time is written as Foundation writes it, and one that was read is written the same`() throws
+    {
+        let style = Date.ISO8601FormatStyle()
+        for _ in 0..<2_000 {
+            let second = Date(timeIntervalSince1970: Double(Int.random(in: 0...4_102_444_800)))
+            let start = second.formatted(style).dropLast()
+            for milliseconds in [0, 1, 999, Int.random(in: 0...999)] {
+                let text = "\(start).\(String(1000 + milliseconds).dropFirst())Z"
+                #expect(try #require(Date(rfc3339: text)).rfc3339 == text)
+                let later = second + (Double(milliseconds) + 0.9) / 1000
+                #expect(later.rfc3339 == text, "nothing is rounded up")
+            }
+        }
+    }
+
     @Test(
         arguments: [
             "", "2025-01-02", "2025-01-02T03:04:05", "tomorrow", "2025-13-02T03:04:05Z",

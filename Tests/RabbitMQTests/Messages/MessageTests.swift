@@ -54,11 +54,10 @@ struct MessageTests {
         let message = Message(properties: Self.everyProperty, body: [0, 255, 10])
         _ = try await connection.publish(message, to: "", routingKey: queue, mandatory: false)
         let delivery = try #require(try await connection.get(queue))
-        var received = delivery.message
-        received.properties.headers["x-delivery-count"] = nil
-        // A quorum queue adds a header, and the broker then sorts them.
-        if kind == "quorum" {
-            received.properties.headers = Self.inOriginalOrder(received.properties.headers)
+        let received = delivery.message.with {
+            $0.headers["x-delivery-count"] = nil
+            // A quorum queue adds a header, and the broker then sorts them.
+            if kind == "quorum" { $0.headers = Self.inOriginalOrder($0.headers) }
         }
         #expect(received == message)
         #expect(delivery.queue == queue && delivery.exchange.isEmpty && delivery.routingKey == queue)

@@ -23,11 +23,14 @@ struct PublishingTests {
         let connection = try await Broker.connect()
         let queue = try await connection.declareQueue("", exclusive: true).name
         let batch = (0..<100).map { index in
-            let message = self.message(
-                "\(index)",
-                headers: isMarked ? ["x-outbox-id": .int64(Int64(index))] : [:]
+            // What another publisher has left in the headers means nothing.
+            let message = self.message("\(index)", headers: ["x-outbox-id": 7, "x-publish-id": 1])
+            return OutgoingMessage(
+                message,
+                to: "",
+                routingKey: index % 3 == 0 ? "nowhere-\(queue)" : queue,
+                outboxID: isMarked ? Int64(index) : nil
             )
-            return OutgoingMessage(message, to: "", routingKey: index % 3 == 0 ? "nowhere-\(queue)" : queue)
         }
         let outcomes = try await connection.publish(batch, within: .seconds(10))
         for (index, outcome) in outcomes.enumerated() {

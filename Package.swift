@@ -8,7 +8,7 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     .treatAllWarnings(as: .error),
-    // Generic code of one target is specialized in the others. Exclusive access is checked in all debug builds, and so
+    // The optimizer looks across targets. Exclusive access is checked in all debug builds, and so
     // in all tests.
     .unsafeFlags(
         ["-cross-module-optimization", "-enforce-exclusivity=unchecked"],

@@ -92,11 +92,6 @@ extension JobID {
         var bytes = Array(SHA256.hash(data: Array(text)).prefix(16))
         bytes[6] = bytes[6] & 0x0F | 0x80
         bytes[8] = bytes[8] & 0x3F | 0x80
-        let hex = bytes.map { String(256 + Int($0), radix: 16).dropFirst() }.joined()
-        let parts = [(0, 8), (8, 12), (12, 16), (16, 20), (20, 32)].map { start, end in
-            String(Array(hex)[start..<end])
-        }
-        guard let id = JobID(parts.joined(separator: "-")) else { preconditionFailure("a digest is no UUID") }
-        self = id
+        self.init(UUID(bytes: bytes))
     }
 }

@@ -23,6 +23,12 @@ extension UUID {
         self.init(uuid: unsafeBitCast((halves.high.bigEndian, halves.low.bigEndian), to: uuid_t.self))
     }
 
+    /// Of its 16 bytes.
+    package init(bytes: [UInt8]) {
+        precondition(bytes.count == 16, "a UUID has 16 bytes")
+        self.init(uuid: bytes.withUnsafeBytes { $0.loadUnaligned(as: uuid_t.self) })
+    }
+
     /// The form of RFC 9562 in lower case, as PostgreSQL prints it.
     package var text: String {
         withUnsafeBytes(of: self.uuid) { bytes in

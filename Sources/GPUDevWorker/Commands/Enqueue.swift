@@ -35,7 +35,7 @@ struct Enqueue: AsyncParsableCommand {
 
     @Option(
         help:
-            "What the job stands for: while a job of this key is unfinished, nothing is enqueued and its id printed."
+            "A key that one unfinished job can hold: if there is one, nothing is enqueued and its id is printed."
     )
     var uniqueKey: String?
 

@@ -10,7 +10,7 @@ package struct JobRequest: Sendable {
     package var id: JobID?
     /// RFC 3339; at once where it is nil.
     package var time: String?
-    /// What the job stands for: while one of the key is unfinished, whoever asks for another gets that one.
+    /// A key that one unfinished job can hold: whoever asks for another meanwhile gets that one.
     package var uniqueKey: String?
     package var traceparent: String?
 

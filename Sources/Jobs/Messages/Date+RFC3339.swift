@@ -57,7 +57,12 @@ extension [UInt8] {
 private let lastSecond = LastSecond()
 
 private final class LastSecond: Sendable {
-    private let last = Mutex((second: -Double.infinity, text: ""))
+    private struct Written {
+        var second = -Double.infinity
+        var text = ""
+    }
+
+    private let last = Mutex(Written())
 
     /// Up to the seconds: `2025-01-02T03:04:05`.
     ///
@@ -66,7 +71,8 @@ private final class LastSecond: Sendable {
         self.last.withLock { last in
             if last.second != second {
                 let date = Date(timeIntervalSinceReferenceDate: second)
-                last = (second, String(date.formatted(Date.ISO8601FormatStyle()).dropLast()))
+                let text = String(date.formatted(Date.ISO8601FormatStyle()).dropLast())
+                last = Written(second: second, text: text)
             }
             return last.text
         }

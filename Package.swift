@@ -40,7 +40,7 @@ let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift
 let migrations: [Resource] =
     [
         "0001_platform", "0002_worker", "0003_suspects", "0004_traces", "0005_set_aside", "0006_workers",
-        "0007_requesters", "0008_disks", "0009_batches",
+        "0007_requesters", "0008_disks", "0009_batches", "0010_ledger_times",
     ].map {
         .embedInCode("Schemas/sql/\($0).sql")
     }

@@ -12,6 +12,7 @@ enum EmbeddedSchemas {
         Migration(version: 7, name: "requesters", sql: Self.text(PackageResources._007_requesters_sql)),
         Migration(version: 8, name: "disks", sql: Self.text(PackageResources._008_disks_sql)),
         Migration(version: 9, name: "batches", sql: Self.text(PackageResources._009_batches_sql)),
+        Migration(version: 10, name: "ledger_times", sql: Self.text(PackageResources._010_ledger_times_sql)),
     ])
 
     private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }

@@ -11,7 +11,7 @@ import pytest
 from harness.aws.cloud import Cloud
 from harness.aws.peer import AWSPeer
 from harness.aws.proxy import AWSProxy
-from harness.database import create_database, database_url, drop_database
+from harness.database import MIGRATIONS, create_database, database_url, drop_database, migrate
 from harness.disks import Disks
 from harness.enqueued_jobs import EnqueuedJobs
 from harness.kubernetes.server import KubernetesServer
@@ -78,8 +78,7 @@ def database():
     name = f"test_{uuid.uuid4().hex}"
     create_database(name, server)
     with psycopg.connect(database_url(name, server), autocommit=True) as connection:
-        for migration in sorted((ROOT / "schemas/sql").glob("*.sql")):
-            connection.execute(migration.read_text())
+        migrate(connection, MIGRATIONS)
         yield connection
     drop_database(name, server)
 

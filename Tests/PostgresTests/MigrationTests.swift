@@ -78,6 +78,71 @@ import Testing
         }
     }
 
+    private let concurrent = Migration(
+        version: 3,
+        name: "index",
+        sql: """
+            -- As large as it may be.
+            CREATE INDEX CONCURRENTLY IF NOT EXISTS things_id ON things (id);
+            DROP INDEX CONCURRENTLY IF EXISTS things_name_idx;
+
+            """
+    )
+
+    @Test func `an index is built and dropped while others write`() async throws {
+        try await withNewDatabase { connection, other in
+            _ = try await Migrations(self.steps).apply(on: connection)
+            try await other.transaction { transaction in
+                // The index waits for the end of whoever has written, and of nobody else.
+                _ = try await transaction.run("INSERT INTO things VALUES (2)")
+                async let applied = Migrations(self.steps + [self.concurrent]).apply(on: connection)
+                while try await transaction.run("SELECT FROM pg_class WHERE relname = 'things_id'").rows
+                    .isEmpty
+                {}
+                _ = try await transaction.run("INSERT INTO things VALUES (3)")
+                try await transaction.commit(after: [])
+                #expect(try await applied == [3])
+            }
+            #expect(try await self.indexes(connection) == ["things_id"])
+        }
+    }
+
+    @Test func `an index whose building was interrupted is built anew`() async throws {
+        try await withNewDatabase { connection, _ in
+            _ = try await Migrations(self.steps).apply(on: connection)
+            _ = try await connection.run("INSERT INTO things VALUES (1)")
+            // What a failed build leaves behind: an index that is kept up to date and never used.
+            await #expect(throws: PostgresError.self) {
+                try await connection.run("CREATE UNIQUE INDEX CONCURRENTLY things_id ON things (id)")
+            }
+            #expect(try await Migrations(self.steps + [self.concurrent]).apply(on: connection) == [3])
+            #expect(try await self.indexes(connection) == ["things_id"])
+            #expect(try await Migrations(self.steps + [self.concurrent]).check(on: connection).isCurrent)
+        }
+    }
+
+    @Test func `two programs that build an index at once do not wait for each other's snapshots`()
+        async throws
+    {
+        try await withNewDatabase { first, second in
+            let migrations = Migrations(self.steps + [self.concurrent])
+            async let one = migrations.apply(on: first)
+            async let two = migrations.apply(on: second)
+            let applied = try await one + two
+            #expect(applied.sorted() == [1, 2, 3])
+        }
+    }
+
+    /// The valid indexes of the table.
+    private func indexes(_ connection: PostgresConnection) async throws -> [String] {
+        try await connection.run(
+            """
+            SELECT indexrelid::regclass::text AS name FROM pg_index
+            WHERE indrelid = 'things'::regclass AND indisvalid ORDER BY 1
+            """
+        ).rows.map { try $0.read("name") }
+    }
+
     @Test func `waiting for another program that migrates has a limit`() async throws {
         try await withNewDatabase { first, second in
             try await first.transaction { transaction in

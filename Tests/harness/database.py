@@ -1,8 +1,14 @@
 """Databases on the PostgreSQL server of this run."""
 
 import os
+import pathlib
 
 import psycopg
+
+from harness.repository import ROOT
+
+MIGRATIONS = sorted((ROOT / "schemas/sql").glob("*.sql"))
+"""The steps of the schema, in their order."""
 
 
 def server_url() -> str:
@@ -29,6 +35,14 @@ def create_database(name: str, server: str, template: str = "template1") -> None
 def drop_database(name: str, server: str) -> None:
     """Drops it with the sessions that are still in it, if it is there."""
     administer(server, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+def migrate(database: psycopg.Connection, steps: list[pathlib.Path]) -> None:
+    """Applies steps; statements that no transaction may hold each by itself."""
+    for step in steps:
+        text = step.read_text()
+        for statement in text.split(";\n") if " INDEX CONCURRENTLY " in text else [text]:
+            database.execute(statement)
 
 
 def query(url: str, statement: str, *parameters, **options) -> list[tuple]:

@@ -1,5 +1,5 @@
--- Many jobs in one call, and jobs that stand for something: while one of a unique key is unfinished, whoever asks for
--- another gets that one.
+-- Many jobs in one call, jobs that stand for something (while one of a unique key is unfinished, whoever asks for another
+-- gets that one), and ids in the order of time.
 
 ALTER TABLE job_ledger ADD COLUMN unique_key text;
 
@@ -34,6 +34,48 @@ BEGIN
         RAISE EXCEPTION 'the claim of job % is lost', settled_id USING ERRCODE = 'GW001';
     END IF;
 END $$;
+
+-- A UUID of version 7 (RFC 9562): milliseconds since 1970, then chance. Ids that are made one after the other lie side by
+-- side in the index of the ledger, so that however large it is, the few pages are at hand that a new job needs.
+CREATE FUNCTION new_job_id() RETURNS uuid LANGUAGE sql VOLATILE AS $$
+    SELECT encode(set_byte(id, 6, 112 | (get_byte(id, 6) & 15)), 'hex')::uuid
+    FROM (SELECT overlay(uuid_send(gen_random_uuid())
+        PLACING substring(int8send((extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3) FROM 1)) AS made (id)
+$$;
+
+-- As before, with an id in the order of time where none is given.
+CREATE OR REPLACE FUNCTION enqueue_job(kind text, payload jsonb, job_id uuid, run_at timestamptz, traceparent text)
+RETURNS uuid LANGUAGE plpgsql AS $$
+DECLARE
+    headers jsonb := jsonb_build_array(jsonb_build_array('x-requested-by', 'S', 'sql:' || session_user));
+BEGIN
+    IF NOT coalesce(is_job_kind(kind), false) THEN
+        RAISE EXCEPTION 'kind % is not a name such as disk.create', coalesce(quote_literal(left(kind, 300)), 'NULL')
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF jsonb_typeof(payload) IS DISTINCT FROM 'object' THEN
+        RAISE EXCEPTION 'the payload of % must be a JSON object', kind USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF octet_length(payload::text) > 1048576 THEN
+        RAISE EXCEPTION 'the payload of % is over 1 MiB', kind USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF NOT isfinite(coalesce(run_at, now())) THEN
+        RAISE EXCEPTION 'run_at of % must be finite', kind USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF traceparent ~ '^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$' THEN
+        headers := headers || jsonb_build_array(jsonb_build_array('traceparent', 'S', traceparent));
+    END IF;
+    job_id := coalesce(job_id, new_job_id());
+    INSERT INTO outbox (available_at, destination, routing_key, message_id, type, content_type, headers, body)
+    VALUES (coalesce(run_at, now()), 'jobs', kind, job_id::text, kind, 'application/json', headers,
+        convert_to(payload::text, 'UTF8'));
+    NOTIFY gpudev_outbox;
+    RETURN job_id;
+END $$;
+
+CREATE OR REPLACE FUNCTION enqueue_job(
+    kind text, payload jsonb, job_id uuid DEFAULT NULL, run_at timestamptz DEFAULT now()
+) RETURNS uuid LANGUAGE sql AS $$ SELECT enqueue_job(kind, payload, job_id, run_at, NULL) $$;
 
 -- Enqueues the jobs of an array of objects: all of them, or none where one is at fault; the error names its place, from 1.
 -- The members of an object are kind and payload, and what may be left out: job_id, run_at, unique_key, traceparent. There
@@ -74,7 +116,7 @@ BEGIN
         END;
         IF reason IS NULL THEN
             BEGIN
-                ids := ids || coalesce((item.job ->> 'job_id')::uuid, gen_random_uuid());
+                ids := ids || coalesce((item.job ->> 'job_id')::uuid, new_job_id());
                 times := times || coalesce((item.job ->> 'run_at')::timestamptz, now());
             EXCEPTION WHEN data_exception THEN
                 GET STACKED DIAGNOSTICS reason = MESSAGE_TEXT;
@@ -124,12 +166,18 @@ BEGIN
     RETURN QUERY SELECT j.id, j.is_new FROM unnest(ids, news) WITH ORDINALITY AS j (id, is_new, place) ORDER BY j.place;
 END $$;
 
--- Who may call enqueue_job may call this; it runs as its owner, as that does.
+-- All of these run as their owner and find its tables; who may call enqueue_job may call enqueue_jobs.
 DO $$
 DECLARE
+    form regprocedure;
     caller name;
 BEGIN
-    EXECUTE format('ALTER FUNCTION enqueue_jobs(jsonb) SECURITY DEFINER SET search_path = %I, pg_temp', current_schema());
+    FOR form IN
+        SELECT p.oid FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+        WHERE p.proname IN ('enqueue_job', 'enqueue_jobs') AND n.nspname = current_schema()
+    LOOP
+        EXECUTE format('ALTER FUNCTION %s SECURITY DEFINER SET search_path = %I, pg_temp', form, current_schema());
+    END LOOP;
     REVOKE EXECUTE ON FUNCTION enqueue_jobs(jsonb) FROM PUBLIC;
     FOR caller IN
         SELECT DISTINCT r.rolname FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace,

@@ -140,6 +140,12 @@ extension Settings {
                 "WORKER_DEADLINE must be at most 15m, half of RabbitMQ's usual consumer timeout"
             )
         }
+        self.duration("LEDGER_RETENTION") { worker.ledgerRetention = $0 }
+        if !(.seconds(86_400) ... .seconds(3650 * 86_400)).contains(worker.ledgerRetention) {
+            self.faults.append(
+                "LEDGER_RETENTION must be 1d to 3650d: a message that comes again after that runs its job again"
+            )
+        }
         self.choice("DRY_RUN", ["true", "false"]) { worker.isDryRun = $0 == "true" }
         return worker
     }

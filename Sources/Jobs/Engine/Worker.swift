@@ -232,6 +232,7 @@ extension Worker {
                 group.addTask(executorPreference: self.loops.relay) {
                     await self.relay.probe(over: self.broker)
                 }
+                group.addTask(executorPreference: self.loops.relay) { await self.relay.searchStart() }
                 try await self.relay.run(over: connection)
                 group.cancelAll()
             }

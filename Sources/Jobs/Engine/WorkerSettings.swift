@@ -39,7 +39,7 @@ package struct WorkerSettings: Sendable {
     /// How long running jobs may go on after the end was asked for.
     package var shutdownGrace: Duration = .seconds(25)
 
-    /// How long the ledger remembers a job that ended well.
+    /// How long the ledger remembers a job that ended; a dead one four times as long.
     package var ledgerRetention: Duration = .seconds(14 * 24 * 3600)
 
     /// Destructive kinds only report what they would do.

@@ -8,7 +8,21 @@ package struct JobID: Hashable, Sendable, CustomStringConvertible {
     /// Lower case, as PostgreSQL prints it; made once, since log, event and headers all want it.
     package let description: String
 
-    package init(_ uuid: UUID = UUID()) {
+    /// A new one, a UUID of version 7 (RFC 9562) as `new_job_id` of the schema makes them: milliseconds since 1970, then
+    /// chance.
+    package init() {
+        let milliseconds = UInt64(Date().timeIntervalSince1970 * 1000)
+        var bytes = (0..<16).map { index in
+            index < 6
+                ? UInt8(truncatingIfNeeded: milliseconds >> UInt64(40 - 8 * index))
+                : .random(in: .min ... .max)
+        }
+        bytes[6] = 0x70 | bytes[6] & 0x0f
+        bytes[8] = 0x80 | bytes[8] & 0x3f
+        self.init(UUID(bytes: bytes))
+    }
+
+    package init(_ uuid: UUID) {
         self.uuid = uuid
         self.description = uuid.text
     }

@@ -4,7 +4,7 @@ import Postgres
 
 /// Keeps the ledger short, and free of what dead workers hold.
 ///
-/// Jobs that ended long ago are forgotten, a few thousand at a time. A message that came again after that would run
+/// Jobs that ended long ago are forgotten, the oldest first and a few thousand at a time. A message that came again after that would run
 /// again, so the retention is far beyond any broker's memory. Dead jobs stay four times as long, since their messages
 /// wait for a person.
 struct Housekeeping: Sendable {
@@ -24,7 +24,8 @@ struct Housekeeping: Sendable {
                 try await self.loop.sleep(for: pause * Double.random(in: 0.5...1.5))
                 pause = .seconds(3600)
                 try await self.pruneWorkers()
-                while try await self.pruneBatch() == Self.batch {}
+                var start: String? = "-infinity"
+                while let from = start { start = try await self.pruneBatch(from: from) }
             } catch is CancellationError {
                 return
             } catch {
@@ -60,18 +61,27 @@ struct Housekeeping: Sendable {
         )
     }
 
-    /// How many jobs were forgotten.
-    func pruneBatch() async throws(PostgresError) -> Int {
+    /// Forgets some jobs that were enqueued since `start`; the next batch begins where this one ended, so as not to walk
+    /// again over what is gone.
+    ///
+    /// - Parameter start: A time as PostgreSQL writes it.
+    /// - Returns: The start of the next batch; nil if nothing more is old enough.
+    private func pruneBatch(from start: String) async throws(PostgresError) -> String? {
         let age = self.retention.milliseconds
-        return try await self.pool.run(
+        let row = try await self.pool.run(
             """
-            DELETE FROM job_ledger WHERE job_id IN (
-                SELECT job_id FROM job_ledger
-                WHERE created_at < now() - \(age)::bigint * interval '1 ms'
+            WITH old AS (
+                SELECT job_id, created_at FROM job_ledger
+                WHERE created_at >= \(start)::timestamptz AND created_at < now() - \(age)::bigint * interval '1 ms'
                     AND (state IN ('succeeded', 'cancelled')
+                            AND finished_at < now() - \(age)::bigint * interval '1 ms'
                         OR state = 'dead' AND finished_at < now() - 4 * \(age)::bigint * interval '1 ms')
-                LIMIT \(Self.batch) FOR UPDATE SKIP LOCKED)
+                ORDER BY created_at LIMIT \(Self.batch) FOR UPDATE SKIP LOCKED),
+            forgotten AS (DELETE FROM job_ledger WHERE job_id IN (SELECT job_id FROM old))
+            SELECT count(*) AS count, max(created_at)::text AS last FROM old
             """
-        ).affectedRows
+        ).rows.first
+        guard let row, try row.read("count", as: Int.self) == Self.batch else { return nil }
+        return try row.readOptional("last")
     }
 }

@@ -22,9 +22,11 @@ struct BacklogWatch: Sendable {
     /// Asks PostgreSQL until the task is cancelled, whether there is a broker or not.
     func watchOutbox() async {
         while !Task.isCancelled {
+            let start = ContinuousClock.now
             await self.pollOutbox()
             await self.countFaults()
-            try? await self.loop.sleep(for: Self.period)
+            // While a long snapshot keeps what is gone in the indexes, this takes its time.
+            try? await self.loop.sleep(for: max(Self.period, start.duration(to: .now) * 20))
         }
     }
 

@@ -27,22 +27,39 @@ struct OutboxReader: Sendable {
     /// An index has it too.
     private static let failsOften: StaticString = "tries >= 3"
 
-    /// The oldest due rows, without those of `excluded` routes and those that failed often.
-    func due(atMost limit: Int, excluding excluded: [OutboxRoute], in transaction: Transaction)
-        async throws -> Batch
-    {
+    /// The oldest rows due since `start`, without those of `excluded` routes and those that failed often.
+    ///
+    /// - Parameter start: Seconds since 1970, by PostgreSQL's clock.
+    func due(
+        since start: Double,
+        atMost limit: Int,
+        excluding excluded: [OutboxRoute],
+        in transaction: Transaction
+    ) async throws -> Batch {
         let (destinations, keys) = (excluded.map(\.destination.rawValue), excluded.map(\.routingKey))
         return try await self.read(
             """
             SELECT id, available_at, octet_length(body) AS size, pg_column_size(headers) AS more FROM outbox
-            WHERE available_at <= now() AND NOT \(constant: Self.failsOften)
-                AND (destination, routing_key) NOT IN (
+            WHERE available_at >= to_timestamp(\(start)::float8) AND available_at <= now()
+                AND NOT \(constant: Self.failsOften) AND (destination, routing_key) NOT IN (
                     SELECT * FROM unnest(\(destinations)::text[], \(keys)::text[]))
             ORDER BY available_at, id LIMIT \(limit) FOR UPDATE SKIP LOCKED
             """,
             limit: limit,
             in: transaction
         )
+    }
+
+    /// Since when the oldest row has been due of those that did not fail often, in seconds since 1970; a few seconds ago if
+    /// none is due, since what is being committed may be a little older.
+    func oldestDue(in database: PostgresPool) async throws(PostgresError) -> Double? {
+        try await database.run(
+            """
+            SELECT extract(epoch FROM least(now() - interval '2 seconds', (
+                SELECT available_at FROM outbox WHERE available_at <= now() AND NOT \(constant: Self.failsOften)
+                ORDER BY available_at, id LIMIT 1)))::float8 AS oldest
+            """
+        ).rows.first?.read("oldest")
     }
 
     /// The oldest due row of each of the routes, and due rows that failed often.

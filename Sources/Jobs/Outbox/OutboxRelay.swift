@@ -42,6 +42,7 @@ actor OutboxRelay {
     /// Why the connection is of no more use, if it is.
     private var failure: RabbitMQError?
     private var nextLook = ContinuousClock.now
+    private var start = OutboxStart()
     private var nextLookAtSchedules = ContinuousClock.now
     var nextProbeOfFailing = ContinuousClock.now
     var suspects = FailingRoutes()
@@ -249,6 +250,25 @@ extension OutboxRelay {
         }
     }
 
+    /// Searches for the oldest row that is due, while looks from the beginning are slow, until the task is cancelled.
+    func searchStart() async {
+        while !Task.isCancelled {
+            try? await self.loop.sleep(for: .seconds(1))
+            guard self.start.isSearchDue(at: .now) else { continue }
+            do {
+                let begin = ContinuousClock.now
+                guard let oldest = try await self.reader.oldestDue(in: self.pool) else { continue }
+                let now = ContinuousClock.now
+                if self.start.found(oldest, in: begin.duration(to: now), at: now) { self.wake() }
+            } catch {
+                self.logger.debug(
+                    "the oldest row of the outbox was not found",
+                    metadata: ["error": "\(error)"]
+                )
+            }
+        }
+    }
+
     private var isLookDue: Bool {
         self.isDue.load(ordering: .acquiring) || ContinuousClock.now >= self.nextLook
     }
@@ -282,11 +302,14 @@ extension OutboxRelay {
     private func publishBatch(over connection: RabbitMQConnection) async throws -> Bool {
         let limit = max(1, Self.batch >> min(self.backoff.failures, 8))
         let (isEmpty, failure) = try await self.pool.transaction { transaction -> (Bool, RabbitMQError?) in
+            let begin = ContinuousClock.now
             var batch = try await self.reader.due(
+                since: self.start.time,
                 atMost: limit,
                 excluding: self.suspects.all,
                 in: transaction
             )
+            self.start.looked(for: begin.duration(to: .now), at: .now)
             guard !batch.isEmpty else { return (true, nil) }
             self.health.relayMoves()
             batch.messages.removeAll { self.unanswered.contains($0.id) }

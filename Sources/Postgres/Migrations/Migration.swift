@@ -1,4 +1,7 @@
 /// One step of the schema: SQL that is applied once, in a transaction of its own.
+///
+/// A step that builds or drops an index while its table stays in use cannot run in a transaction: each of its statements
+/// runs by itself, ends with a line that ends in `;`, and does no harm when it is repeated (`IF NOT EXISTS`).
 package struct Migration: Equatable, Sendable {
     /// The place in the order of all steps.
     package let version: Int
@@ -18,5 +21,13 @@ package struct Migration: Equatable, Sendable {
         let parts = fileName.split(separator: "_", maxSplits: 1)
         guard parts.count == 2, let version = Int(parts[0]), parts[1].hasSuffix(".sql") else { return nil }
         self.init(version: version, name: String(parts[1].dropLast(4)), sql: sql)
+    }
+
+    /// Whether it may not run in a transaction.
+    var isConcurrent: Bool { self.sql.contains(" INDEX CONCURRENTLY ") }
+
+    /// Its statements, where each of them runs by itself.
+    var statements: [String] {
+        self.sql.split(separator: ";\n").map(String.init).filter { !$0.allSatisfy(\.isWhitespace) }
     }
 }

@@ -1,8 +1,11 @@
+import EventLoops
+
 /// The steps of the schema in their order, and how they get into a database.
 ///
-/// What has been applied stands in `schema_migrations`, with a SHA-256 of its text computed by the server. Each step
-/// is one transaction under an advisory lock, so several programs may migrate at once, and a pooler may stand in
-/// between.
+/// What has been applied stands in `schema_migrations`, with a SHA-256 of its text computed by the server. A step is one
+/// transaction, or some statements that may be repeated. An advisory lock of the session keeps programs apart that
+/// migrate at once. They ask for it again and again instead of waiting in a statement, since such a statement would hold
+/// a snapshot, and to build an index concurrently is to wait for the end of all older snapshots.
 package struct Migrations: Sendable {
     /// The key of the advisory lock: "gpudev" in ASCII and the number of this use of it.
     private static let lockKey: Int64 = 0x6770_7564_6576_0001
@@ -34,9 +37,10 @@ package struct Migrations: Sendable {
     /// Applies what is missing and returns the versions that this call has applied.
     ///
     /// - Parameters:
-    ///   - connection: A connection that nobody else uses meanwhile.
+    ///   - connection: A session of its own, with no pooler in between.
     ///   - lockLimit: How long to wait for another program that migrates, or for a lock on a table.
-    ///   - limit: How long one step may take.
+    ///   - limit: How long a transaction may take.
+    ///   - concurrentLimit: How long a statement may take that leaves its table in use, such as the building of an index.
     ///   - acceptsUnknown: Whether a database that has later steps than are known here is left as it is.
     /// - Returns: Versions, in their order.
     /// - Throws: `migrationMismatch` when an applied step is not the one known here, or is not known; `lockTimeout`.
@@ -44,50 +48,103 @@ package struct Migrations: Sendable {
         on connection: PostgresConnection,
         waitingForLocks lockLimit: Duration = .seconds(60),
         within limit: Duration = .seconds(600),
+        concurrentlyWithin concurrentLimit: Duration = .seconds(7200),
         acceptsUnknown: Bool = false
     ) async throws -> [Int] {
-        var applied: [Int] = []
-        while let version = try await self.applyNext(on: connection, lockLimit, limit, acceptsUnknown) {
-            applied.append(version)
+        try await self.lock(connection, within: lockLimit)
+        do {
+            _ = try await connection.run(Self.table)
+            let status = try await self.status(of: connection.run(self.comparison))
+            try self.refuseMismatch(status, acceptsUnknown)
+            for step in self.migrations where status.pending.contains(step.version) {
+                if step.isConcurrent {
+                    try await self.applyConcurrently(step, on: connection, within: concurrentLimit)
+                } else {
+                    try await self.apply(step, on: connection, lockLimit, within: limit)
+                }
+            }
+            _ = try await connection.run("SELECT pg_advisory_unlock(\(Self.lockKey))")
+            return status.pending
+        } catch {
+            _ = try? await connection.run("SELECT pg_advisory_unlock(\(Self.lockKey))")
+            throw error
         }
-        return applied
     }
 
-    /// Applies the first missing step; nil if none is missing.
-    private func applyNext(
+    /// Takes the lock that the session holds while it migrates.
+    private func lock(_ connection: PostgresConnection, within limit: Duration) async throws {
+        let deadline = ContinuousClock.now + limit
+        while true {
+            let row = try await connection.run("SELECT pg_try_advisory_lock(\(Self.lockKey)) AS is_mine").rows
+                .first
+            if try row?.read("is_mine") == true { return }
+            guard ContinuousClock.now < deadline else {
+                throw PostgresError(
+                    .lockTimeout,
+                    operation: "migrate",
+                    message: "another program is migrating this database"
+                )
+            }
+            try await connection.loop.sleep(for: .milliseconds(100))
+        }
+    }
+
+    /// Applies a step in a transaction.
+    private func apply(
+        _ step: Migration,
         on connection: PostgresConnection,
         _ lockLimit: Duration,
-        _ limit: Duration,
-        _ acceptsUnknown: Bool
-    ) async throws -> Int? {
+        within limit: Duration
+    ) async throws {
         try await connection.transaction(within: limit + lockLimit) { transaction in
             try await transaction.pipeline([
                 "SELECT set_config('lock_timeout', \(String(lockLimit.wholeMilliseconds)), true)",
                 "SELECT set_config('statement_timeout', \(String((limit + lockLimit).wholeMilliseconds)), true)",
-                "SELECT pg_advisory_xact_lock(\(Self.lockKey))",
-                Self.table,
             ])
-            let status = try await self.status(of: transaction.run(self.comparison))
-            try self.refuseMismatch(status, acceptsUnknown)
-            guard let next = self.migrations.first(where: { status.pending.contains($0.version) }) else {
-                return nil
+            try await connection.runScript(step.sql, within: limit)
+            guard await connection.isInTransaction else {
+                throw TransactionState.misuse("migration \(step.version) ends the transaction it runs in")
             }
-            try await connection.runScript(next.sql, within: limit)
-            try await self.record(next, in: transaction)
-            return next.version
+            try await transaction.commit(after: [Self.record(step)])
         }
     }
 
-    private func record(_ migration: Migration, in transaction: Transaction) async throws(PostgresError) {
-        guard await transaction.connection.isInTransaction else {
-            throw TransactionState.misuse("migration \(migration.version) ends the transaction it runs in")
-        }
-        try await transaction.commit(after: [
-            """
-            INSERT INTO schema_migrations (version, name, checksum)
-            VALUES (\(migration.version), \(migration.name), encode(sha256(convert_to(\(migration.sql), 'UTF8')), 'hex'))
-            """
+    /// Applies the statements of a step one by one; whatever an earlier try has left unfinished is done anew.
+    private func applyConcurrently(
+        _ step: Migration,
+        on connection: PostgresConnection,
+        within limit: Duration
+    ) async throws {
+        try await connection.pipeline([
+            "SELECT set_config('lock_timeout', '0', false)",
+            "SELECT set_config('statement_timeout', \(String(limit.wholeMilliseconds)), false)",
         ])
+        let leftovers = try await connection.run(Self.unfinishedIndexes(of: step)).rows
+        let removals = try leftovers.map { try $0.read("removal", as: String.self) }
+        for statement in removals + step.statements {
+            try await connection.runScript(statement, within: limit)
+        }
+        try await connection.pipeline([
+            "RESET lock_timeout", "RESET statement_timeout", Self.record(step),
+        ])
+    }
+
+    /// Statements that drop what is left of indexes of a step whose building was interrupted: PostgreSQL does not use them
+    /// and keeps them up to date.
+    private static func unfinishedIndexes(of step: Migration) -> SQL {
+        """
+        SELECT format('DROP INDEX CONCURRENTLY IF EXISTS %I.%I', n.nspname, c.relname) AS removal
+        FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE NOT i.indisvalid AND n.nspname = current_schema()
+            AND c.relname = ANY(regexp_split_to_array(\(step.sql)::text, '\\W+'))
+        """
+    }
+
+    private static func record(_ step: Migration) -> SQL {
+        """
+        INSERT INTO schema_migrations (version, name, checksum)
+        VALUES (\(step.version), \(step.name), encode(sha256(convert_to(\(step.sql), 'UTF8')), 'hex'))
+        """
     }
 
     private func refuseMismatch(_ status: MigrationStatus, _ acceptsUnknown: Bool) throws(PostgresError) {

@@ -6,8 +6,7 @@ import uuid
 import psycopg
 import pytest
 
-from harness.database import create_database, database_url, drop_database, server_url
-from harness.repository import ROOT
+from harness.database import MIGRATIONS, create_database, database_url, drop_database, migrate, server_url
 from harness.waiting import eventually
 
 CREATE = {"user_id": "alice", "disk_name": "home"}
@@ -163,11 +162,9 @@ def test_no_job_is_due_at_an_infinite_time(database, time):
 def test_an_upgrade_puts_what_could_never_work_out_of_the_way():
     """The rows stand in the schema as it was before it refused them."""
     name = f"test_{uuid.uuid4().hex}"
-    steps = sorted((ROOT / "schemas/sql").glob("*.sql"))
     create_database(name, server_url())
     with psycopg.connect(database_url(name, server_url()), autocommit=True) as database:
-        for step in steps[:4]:
-            database.execute(step.read_text())
+        migrate(database, MIGRATIONS[:4])
         for due in ("infinity", "-infinity", "2001-01-01"):
             database.execute(
                 "INSERT INTO outbox (available_at, destination, routing_key, body) VALUES (%s, 'jobs', 'k', '')", [due])
@@ -176,8 +173,7 @@ def test_an_upgrade_puts_what_could_never_work_out_of_the_way():
             " ('kind', 'Disk', '{}', '1 s', now()), ('payload', 'disk.create', '[]', '1 s', now()),"
             " ('due', 'disk.create', '{}', '1 s', '-infinity'), ('every', 'disk.create', '{}', '1000 years', now()),"
             " ('good', 'disk.create', '{}', '1 s', now())")
-        for step in steps[4:]:
-            database.execute(step.read_text())
+        migrate(database, MIGRATIONS[4:])
         assert database.execute(
             "SELECT count(*), count(set_aside_at), count(set_aside_error) FROM outbox").fetchone() == (3, 2, 2)
         assert database.execute(

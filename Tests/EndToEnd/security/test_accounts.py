@@ -8,6 +8,7 @@ import pytest
 
 from harness.accounts import PASSWORD, broker_rights, give_roles, login, run_roles, take_roles
 from harness.broker import management
+from harness.database import MIGRATIONS, migrate
 from harness.repository import ROOT
 
 RUNBOOK = (ROOT / "docs/operations.md").read_text()
@@ -149,8 +150,7 @@ def test_the_functions_find_the_tables_in_the_schema_where_they_are(system):
     system.rows("CREATE SCHEMA elsewhere")
     with psycopg.connect(system.environment["DATABASE_URL"], autocommit=True) as database:
         database.execute("SET search_path = elsewhere")
-        for migration in sorted((ROOT / "schemas/sql").glob("*.sql")):
-            database.execute(migration.read_text())
+        migrate(database, MIGRATIONS)
         database.execute("SET search_path = public")
         job = database.execute("SELECT elsewhere.enqueue_job('disk.create', '{}')").fetchone()[0]
         assert database.execute("SELECT message_id FROM elsewhere.outbox").fetchall() == [(str(job),)]
@@ -165,12 +165,9 @@ def test_an_account_that_could_write_to_the_outbox_goes_on_after_the_migration(s
             database.execute(f"CREATE ROLE {nobody}")
             database.execute("CREATE SCHEMA before")
             database.execute("SET search_path = before")
-            migrations = sorted((ROOT / "schemas/sql").glob("*.sql"))
-            for migration in migrations[:4]:
-                database.execute(migration.read_text())
+            migrate(database, MIGRATIONS[:4])
             database.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA before TO {former}")
-            for migration in migrations[4:]:
-                database.execute(migration.read_text())
+            migrate(database, MIGRATIONS[4:])
             for role, may in ((former, True), (nobody, False)):
                 assert database.execute(
                     "SELECT bool_and(has_function_privilege(%s, p.oid, 'EXECUTE')) FROM pg_proc p"

@@ -59,7 +59,7 @@ def measure(options: Options) -> list[Row]:
 def _prune(place: Site, old: int, count: int) -> tuple[float, float]:
     """Rows that a worker forgets a second, and jobs that it does a second meanwhile."""
     place.stop()
-    place.rows("UPDATE job_ledger SET created_at = created_at - interval '30 days'")
+    place.rows("UPDATE job_ledger SET created_at = created_at - interval '30 days', finished_at = now() - interval '30 days'")
     place.rows("VACUUM ANALYZE job_ledger")
     before = _forgotten(place)
     publish(disks(place.name, count, first=_recorded(place)), place.keep_alive)

@@ -49,7 +49,7 @@ class _Load:
         now = time.monotonic()
         while len(self.sent) < self.count and (due := self.due(len(self.sent))) <= now:
             identity = str(uuid.uuid4())
-            payload = {"user_id": "alice", "disk_name": f"disk-{len(self.sent)}", "size_gb": 100}
+            payload = {"user_id": "alice", "disk_name": f"disk-{identity}", "size_gb": 100}
             exchange, key, body, properties = job(self.place.name, "disk.create", payload, identity)
             self.lateness.append(now - due)
             self.sent[identity] = time.monotonic()
@@ -81,13 +81,19 @@ def measure(options: Options) -> list[Row]:
         with site() as place:
             place.start()
             eventually("the worker consumes", lambda: place.consumers(f"{place.name}.disks") == 1)
-            load = _Load(place, WARM_UP + RATE * seconds)
-            load.connection.ioloop.start()
-            if len(load.latencies) < load.count:
-                raise RuntimeError(f"only {len(load.latencies)} of {load.count} events arrived")
-            rounds.append([load.latencies[identity] * 1000 for identity in list(load.sent)[WARM_UP:]])
-            late += load.lateness[WARM_UP:]
+            values, lateness = latencies(place, WARM_UP + RATE * seconds)
+            rounds.append(values)
+            late += lateness
     return _rows(transactions, rounds, late)
+
+
+def latencies(place: Site, count: int) -> tuple[list[float], list[float]]:
+    """How long each of so many jobs took after the warming up, in milliseconds, and how late each was sent, in seconds."""
+    load = _Load(place, count)
+    load.connection.ioloop.start()
+    if len(load.latencies) < count:
+        raise RuntimeError(f"only {len(load.latencies)} of {count} events arrived")
+    return [load.latencies[identity] * 1000 for identity in list(load.sent)[WARM_UP:]], load.lateness[WARM_UP:]
 
 
 def quantile(values: list[float], share: float) -> float:

@@ -81,7 +81,7 @@ def pgbench(statements: list[Statement], round_trips: int, clients: int, seconds
     script.write_text(transaction(statements, round_trips))
     with site() as place:
         result = subprocess.run(
-            [program(), "--no-vacuum", "--protocol=prepared", f"--client={clients}", "--jobs=1",
+            [program("pgbench"), "--no-vacuum", "--protocol=prepared", f"--client={clients}", "--jobs=1",
              f"--time={seconds}", f"--file={script}", place.database],
             capture_output=True, text=True, timeout=seconds + 60, check=False)
         rows = place.rows("SELECT (SELECT count(*) FROM job_ledger), (SELECT count(*) FROM outbox)")[0]
@@ -92,9 +92,9 @@ def pgbench(statements: list[Statement], round_trips: int, clients: int, seconds
     return Rate(float(rate.group(1)), float(latency.group(1)))
 
 
-def program() -> pathlib.Path:
-    """The newest pgbench that Debian has installed."""
-    found = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/pgbench"), key=lambda path: float(path.parts[4]))
+def program(name: str) -> pathlib.Path:
+    """The newest program of PostgreSQL of that name that Debian has installed."""
+    found = sorted(pathlib.Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: float(path.parts[4]))
     if not found:
-        raise RuntimeError("pgbench is missing; it comes with Debian's package postgresql")
+        raise RuntimeError(f"{name} is missing; it comes with Debian's package postgresql")
     return found[-1]

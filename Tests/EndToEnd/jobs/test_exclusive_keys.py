@@ -2,6 +2,7 @@
 
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -37,6 +38,17 @@ def test_fifty_jobs_for_one_disk_are_told_when_it_is_their_turn(proxied, proxy, 
     assert all(len(cloud.snapshots_of(job)) == 1 for job in jobs)
     assert proxied.value("SELECT max(attempts) FROM job_ledger") == 1
     assert copies() <= 3 * len(jobs), "they came back in vain again and again"
+
+
+def test_five_hundred_jobs_for_one_reservation_are_no_storm(system, copies):
+    """Each is published, waits once, and is told: what waits costs nothing while it waits."""
+    system.add_reservation("r-1", expires_at=datetime.now(UTC) + timedelta(hours=1))
+    end = (datetime.now(UTC) + timedelta(hours=2)).isoformat()
+    jobs = [system.publish("reservation.extend", {"reservation_id": "r-1", "expires_at": end}) for _ in range(500)]
+    system.start(2)
+    invariants.check(system, jobs, seconds=120)
+    assert copies() <= 3 * len(jobs), "they came back in vain again and again"
+    assert system.value("SELECT max(attempts) FROM job_ledger") == 1
 
 
 def test_those_that_wait_for_a_worker_that_is_killed_go_on(proxied, proxy, cloud, copies):

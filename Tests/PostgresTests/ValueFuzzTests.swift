@@ -21,6 +21,20 @@ import Testing
 
     private static let types: [PostgresType] = [.unknown, .bytea]
 
+    @Test func `a UUID is read as Foundation reads it, and written so again`() throws {
+        let samples = ["0b9f2a34-7d9c-4e6b-8c55-3c1d7a0e4f11", "0B9F2A34-7D9C-4E6B-8C55-3C1D7A0E4F11"]
+        try Fuzzer("UUIDs", texts: samples, words: ["-", "g", "A", "f", "0", "é"]).run { bytes in
+            let text = String(decoding: bytes, as: UTF8.self)
+            // Foundation takes some texts besides that no UUID is written as.
+            let known = UUID(uuidString: text).flatMap {
+                $0.uuidString.lowercased() == text.lowercased() ? $0 : nil
+            }
+            let uuid = UUID(text: text)
+            try hold(uuid == known, "Foundation reads it otherwise")
+            try hold(uuid.map { $0.text == text.lowercased() } ?? true, "it is written otherwise")
+        }
+    }
+
     @Test func `text of any form is read as a value or refused, and a value comes back`() throws {
         try Fuzzer("PostgreSQL values", texts: Self.samples, words: Self.words).run { bytes in
             for type in Self.types {

@@ -5,9 +5,6 @@ import Jobs
 import Postgres
 
 extension Enqueue {
-    /// How many wrong lines are named.
-    private static let mostComplaints = 20
-
     func validateFile() throws {
         let others: [(String, Bool)] = [
             ("a kind", self.kind != nil), ("--payload", self.payload != nil), ("--id", self.id != nil),
@@ -21,27 +18,34 @@ extension Enqueue {
 
     /// Enqueues the jobs of a file and prints their ids, a line each.
     func enqueue(file path: String) async throws {
-        let (requests, complaints) = self.requests(in: try self.read(path))
-        for complaint in complaints.prefix(Self.mostComplaints) { Terminal.complain(complaint) }
-        if complaints.count > Self.mostComplaints {
-            Terminal.complain("and \(complaints.count - Self.mostComplaints) more lines")
-        }
-        guard complaints.isEmpty || self.keepGoing else {
-            throw Failure(
-                .usage,
-                "nothing was enqueued: \(complaints.count) of the lines are wrong; --keep-going leaves them out"
-            )
-        }
+        var lines = JobLines(of: try self.read(path), isForced: self.force)
+        try self.allow(lines)
         let database = try await Settings.load { $0.database() }
-        let jobs = try await Connections.withDatabase(database.pooled) {
-            try await JobRequest.enqueue(requests, in: $0)
+        let jobs = try await Connections.withDatabase(database.pooled) { pool in
+            do {
+                return try await JobRequest.enqueue(lines.requests, in: pool)
+            } catch let error as PostgresError where error.code == .invalidValue {
+                lines.leaveOut(try await JobRequest.refusals(of: lines.requests[...], in: pool))
+                try self.allow(lines)
+                return try await JobRequest.enqueue(lines.requests, in: pool)
+            }
         }
         for job in jobs { Terminal.print(job.id.description) }
         let known = jobs.count { !$0.isNew }
         if known > 0 { Terminal.complain("\(known) of \(jobs.count) jobs had been enqueued before") }
-        guard complaints.isEmpty else {
-            throw Failure(.partly, "\(complaints.count) lines were left out, \(jobs.count) enqueued")
+        guard lines.faults.isEmpty else {
+            lines.complain()
+            throw Failure(.partly, "\(lines.faults.count) lines were left out, \(jobs.count) enqueued")
         }
+    }
+
+    private func allow(_ lines: JobLines) throws {
+        guard !lines.faults.isEmpty, !self.keepGoing else { return }
+        lines.complain()
+        throw Failure(
+            .usage,
+            "nothing was enqueued: \(lines.faults.count) of the lines are wrong; --keep-going leaves them out"
+        )
     }
 
     /// Enqueues one job by way of PostgreSQL; the id of the one that stands for the same, if there is one.
@@ -60,29 +64,57 @@ extension Enqueue {
         }
         return [UInt8](bytes)
     }
+}
 
-    /// The jobs of the lines that are in order, and what is wrong with the others.
-    private func requests(in file: [UInt8]) -> (requests: [JobRequest], complaints: [String]) {
-        var (requests, complaints): ([JobRequest], [String]) = ([], [])
+/// The lines of a file of jobs.
+private struct JobLines {
+    /// The jobs of those that are in order.
+    private(set) var requests: [JobRequest] = []
+    /// The numbers of their lines, from 1.
+    private var numbers: [Int] = []
+    /// What is wrong with the others, by their numbers.
+    private(set) var faults: [Int: String] = [:]
+
+    /// How many wrong lines are named.
+    private static let mostNamed = 20
+
+    init(of file: [UInt8], isForced: Bool) {
         var copies: [JobID: Int] = [:]
         let lines = file.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         for (index, line) in lines.enumerated() where !line.allSatisfy({ " \t\r".utf8.contains($0) }) {
             do {
                 var request = try JobRequest(line: Array(line))
-                try BuiltInKinds.check(request.kind, request.payload, isForced: self.force)
+                try BuiltInKinds.check(request.kind, request.payload, isForced: isForced)
                 if request.id == nil {
                     let id = JobID(digestOf: line)
                     let copy = copies[id, default: 0]
                     copies[id] = copy + 1
                     request.id = copy == 0 ? id : id.derived(for: "copy \(copy)")
                 }
-                requests.append(request)
+                self.requests.append(request)
+                self.numbers.append(index + 1)
             } catch {
-                let reason = Failure(error)?.lines.first ?? "\(error)"
-                complaints.append("line \(index + 1): \(reason)")
+                self.faults[index + 1] = Failure(error)?.lines.first ?? "\(error)"
             }
         }
-        return (requests, complaints)
+    }
+
+    /// Takes out the jobs that PostgreSQL refuses, by their places among the requests.
+    mutating func leaveOut(_ refusals: [(place: Int, reason: String)]) {
+        for (place, reason) in refusals.reversed() {
+            self.requests.remove(at: place)
+            self.faults[self.numbers.remove(at: place)] = reason
+        }
+    }
+
+    /// Says what is wrong with which lines.
+    func complain() {
+        for (number, reason) in self.faults.sorted(by: { $0.key < $1.key }).prefix(Self.mostNamed) {
+            Terminal.complain("line \(number): \(reason)")
+        }
+        if self.faults.count > Self.mostNamed {
+            Terminal.complain("and \(self.faults.count - Self.mostNamed) more lines")
+        }
     }
 }
 

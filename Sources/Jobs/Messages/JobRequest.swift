@@ -101,21 +101,59 @@ extension JobRequest {
     package static func enqueue(_ requests: [JobRequest], in database: PostgresPool) async throws
         -> [EnqueuedJob]
     {
-        try await database.transaction(within: .seconds(600)) { transaction in
-            var enqueued: [EnqueuedJob] = []
-            var rest = requests[...]
-            while !rest.isEmpty {
-                let json = Self.takeArray(from: &rest)
-                let rows = try await transaction.run(
-                    "SELECT job_id::text AS job_id, is_new FROM enqueue_jobs(\(json)::text::jsonb)"
-                ).rows
-                for row in rows {
-                    guard let id = JobID(try row.read("job_id", as: String.self)) else { continue }
-                    enqueued.append(EnqueuedJob(id: id, isNew: try row.read("is_new")))
-                }
+        try await database.transaction(within: Self.limit) { try await Self.enqueue(requests[...], in: $0) }
+    }
+
+    /// Those of the requests that PostgreSQL refuses, by their places, and why; enqueues nothing.
+    ///
+    /// JSON has numbers that `jsonb` does not keep, such as one of a million digits, and halves of surrogate pairs.
+    package static func refusals(of requests: ArraySlice<JobRequest>, in database: PostgresPool) async throws
+        -> [(place: Int, reason: String)]
+    {
+        do {
+            try await database.transaction(within: Self.limit) { transaction in
+                _ = try await Self.enqueue(requests, in: transaction)
+                throw Undone()
             }
-            return enqueued
+        } catch let error as PostgresError where error.code == .invalidValue {
+            guard requests.count > 1 else {
+                let isNumbered = error.message.hasPrefix(Self.firstPlace)
+                let reason = error.message.dropFirst(isNumbered ? Self.firstPlace.count : 0)
+                return [(requests.startIndex, String(reason))]
+            }
+            let middle = requests.startIndex + requests.count / 2
+            return try await Self.refusals(of: requests[..<middle], in: database)
+                + Self.refusals(of: requests[middle...], in: database)
+        } catch is Undone {}
+        return []
+    }
+
+    /// How `enqueue_jobs` begins what it says of the first of its jobs.
+    private static let firstPlace = "job 1: "
+
+    private static let limit: Duration = .seconds(600)
+
+    private static func enqueue(_ requests: ArraySlice<JobRequest>, in transaction: Transaction) async throws
+        -> [EnqueuedJob]
+    {
+        var (enqueued, rest): ([EnqueuedJob], ArraySlice<JobRequest>) = ([], requests)
+        while !rest.isEmpty {
+            let json = Self.takeArray(from: &rest)
+            let rows = try await transaction.run(
+                "SELECT job_id::text AS job_id, is_new FROM enqueue_jobs(\(json)::text::jsonb)"
+            ).rows
+            for row in rows {
+                guard let id = JobID(try row.read("job_id", as: String.self)) else { continue }
+                enqueued.append(EnqueuedJob(id: id, isNew: try row.read("is_new")))
+            }
         }
+        return enqueued
+    }
+
+    /// As `enqueue_jobs` takes them.
+    static func array(of requests: [JobRequest]) -> String {
+        var rest = requests[...]
+        return self.takeArray(from: &rest)
     }
 
     private static func takeArray(from rest: inout ArraySlice<JobRequest>) -> String {
@@ -129,3 +167,6 @@ extension JobRequest {
         return String(decoding: json + [UInt8(ascii: "]")], as: UTF8.self)
     }
 }
+
+/// Ends a transaction that is only tried.
+private struct Undone: Error {}

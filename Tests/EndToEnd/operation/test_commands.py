@@ -220,6 +220,23 @@ def test_a_wrong_line_of_a_file_is_named_and_nothing_is_enqueued_unless_told(sys
     assert system.run("enqueue", PAYLOAD).returncode == 64
 
 
+def test_a_line_that_only_postgresql_refuses_is_named_too(system, tmp_path):
+    """A JSON document may hold what a jsonb value does not."""
+    good = [{"kind": "disk.create", "payload": DISK | {"disk_name": f"disk-{number}"}} for number in range(5)]
+    texts = [json.dumps(line) for line in good]
+    texts[1] = texts[1].replace('"payload": {', r'"payload": {"half\ud800": 1, ')
+    texts[3] = texts[3].replace('"payload": {', f'"payload": {{"large": {"9" * 140_000}, ')
+    file = tmp_path / "jobs.ndjson"
+    file.write_text("\n".join(texts))
+    refused = system.run("enqueue", "--file", str(file))
+    assert refused.returncode == 64 and "nothing was enqueued: 2 of the lines are wrong" in refused.stderr
+    assert [line.split(": ")[1] for line in refused.stderr.splitlines()[:2]] == ["line 2", "line 4"], refused.stderr
+    assert not system.rows("SELECT FROM outbox")
+    partly = system.run("enqueue", "--file", str(file), "--keep-going")
+    assert partly.returncode == 2 and len(partly.stdout.split()) == 3 and "2 lines were left out, 3 enqueued" in partly.stderr
+    assert system.value("SELECT count(*) FROM outbox") == 3
+
+
 def test_a_unique_key_that_is_held_gives_the_job_that_holds_it(system):
     ask = ["enqueue", "disk.create", PAYLOAD, "--unique-key", "home of alice"]
     job = system.call(*ask)

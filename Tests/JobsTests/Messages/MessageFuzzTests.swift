@@ -149,6 +149,40 @@ import Testing
         }
     }
 
+    @Test func `a line of a file is a job that PostgreSQL is told as it was written, or at fault`() throws {
+        let samples = [
+            #"{"kind":"disk.create","payload":{"user_id":"alice","disk_name":"home"}}"#,
+            #"{"kind":"disk.create","payload":{},"job_id":"0b9f2a34-7d9c-4e6b-8c55-3c1d7a0e4f11","run_at":"2025-01-02T03:04:05Z"}"#,
+            #"{"payload":{"a":[1,{"b":"}"}]},"unique_key":"\u00e9\"","kind":"x.y","traceparent":"00-1-2-03"}"#,
+        ]
+        let words = [
+            "{", "}", "[", ":", ",", "\"", "\\u0000", "\\ud800", "\"kind\"", "\"payload\":{}",
+            "\"unique_key\":\"k\"",
+        ]
+        try Fuzzer("lines", texts: samples, words: words).run { bytes in
+            guard let request = try? JobRequest(line: bytes), let names = try? JobBody(bytes).names else {
+                return
+            }
+            // Of two members of one name Foundation may take the other.
+            guard Set(names).count == names.count else { return }
+            // Nor does it take half of a surrogate pair, or a number of any size.
+            guard let line = try? JSONSerialization.jsonObject(with: Data(bytes)) as? [String: Any] else {
+                return
+            }
+            let array = try JSONSerialization.jsonObject(with: Data(JobRequest.array(of: [request]).utf8))
+            let told = (array as? [[String: Any]])?.first ?? [:]
+            try hold(
+                NSDictionary(dictionary: told["payload"] as? [String: Any] ?? [:])
+                    .isEqual(line["payload"]),
+                "the payload changed"
+            )
+            for name in ["kind", "unique_key", "run_at"] {
+                try hold(told[name] as? String == line[name] as? String, "\(name) changed")
+            }
+            try hold(told.count == line.count, "a member was added or left out")
+        }
+    }
+
     private struct Fields: Decodable {
         let text: String?
         let number: Int?

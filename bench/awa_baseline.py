@@ -37,10 +37,10 @@ def run(jobs: int) -> tuple[Run, dict[str, float]]:
     """
     with site() as place:
         command = [sys.executable, "-m", "bench.awa_baseline"]
-        environment = place.guest_environment(QUEUE) | {"PYTHONPATH": str(ROOT)}
-        subprocess.run([*command, "enqueue", str(jobs)], env=environment, cwd=ROOT / "Tests", check=True, timeout=120)
+        environment = place.guest_environment(QUEUE) | {"PYTHONPATH": f"{ROOT}:{ROOT}/Tests"}
+        subprocess.run([*command, "enqueue", str(jobs)], env=environment, check=True, timeout=120)
         meter = CostMeter(place)
-        worker = place.launch([*command, "work", str(jobs)], environment, cwd=ROOT / "Tests")
+        worker = place.launch([*command, "work", str(jobs)], environment)
 
         def done() -> int:
             place.check()

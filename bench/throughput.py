@@ -95,7 +95,8 @@ def _targets(name: str, rounds: Rounds, cpu: Figure, memory: Figure) -> tuple[li
     times = {other: rounds.times(ONE, other) for other in (C_ONE, *bounds)}
     times = {other: ratio for other, ratio in times.items() if ratio}
     targets = [at_least(times[other], bound, f"× {other}") for other, bound in bounds.items() if other in times]
-    return [*targets, at_most(cpu, 0.09, "CPU s"), at_most(memory, 30, "MiB")], times
+    of_limit = at_least(rounds.times(ONE, LIMIT), 0.55, "of limit")
+    return [of_limit, *targets, at_most(cpu, 0.09, "CPU s"), at_most(memory, 30, "MiB")], times
 
 
 def _together(targets: list[dict]) -> dict:

@@ -3,6 +3,7 @@
 from html import escape
 
 from bench.figures import Row, number
+from bench.names import CELERY, C_ONE, DRAMATIQ, GO, LIMIT, ONE
 
 WIDTH, LEFT, RIGHT, STEP, TOP, BAR = 760, 270, 110, 46, 64, 22
 
@@ -18,8 +19,14 @@ STYLE = """
   }"""
 
 
-def throughput(rows: list[Row]) -> str:
+SHOWN = {LIMIT: "bound", C_ONE: "bound", ONE: "ours", GO: "known", DRAMATIQ: "known", CELERY: "known"}
+"""The rows of the chart in their order, and the class of each bar."""
+
+
+def throughput(measured: list[Row]) -> str:
     """One bar a row: its length is the median, the thin line across its end the spread."""
+    named = {row.name: row for row in measured}
+    rows = [named[name] for name in SHOWN if name in named]
     most = max((row.figure.greatest for row in rows), default=1)
     scale = (WIDTH - LEFT - RIGHT) / most
     height = TOP + STEP * len(rows) + 8
@@ -30,16 +37,15 @@ def throughput(rows: list[Row]) -> str:
         f"<style>{STYLE}\n</style>",
         '<text x="0" y="20" class="title">disk.create, jobs a second</text>',
         '<text x="0" y="40" class="note">median of the rounds; the line shows the least and the greatest;'
-        " grey is PostgreSQL alone, without a broker</text>",
+        " grey is PostgreSQL without a broker, and a worker in C</text>",
     ]
     for position, row in enumerate(rows):
         y = TOP + STEP * position
         figure, middle = row.figure, y + BAR / 2
-        kind = "bound" if row.worker_cpu is None else "known" if row.name == "Celery" else "ours"
         low, high = (LEFT + value * scale for value in (figure.least, figure.greatest))
         parts += [
             f'<text x="{LEFT - 12}" y="{middle + 5:.0f}" text-anchor="end">{escape(row.name)}</text>',
-            f'<rect class="{kind}" x="{LEFT}" y="{y}" width="{figure.median * scale:.1f}" height="{BAR}" rx="3"/>',
+            f'<rect class="{SHOWN[row.name]}" x="{LEFT}" y="{y}" width="{figure.median * scale:.1f}" height="{BAR}" rx="3"/>',
             f'<path class="spread" fill="none" d="M{low:.1f} {middle:.1f}H{high:.1f}'
             f'M{low:.1f} {middle - 4:.1f}v8M{high:.1f} {middle - 4:.1f}v8"/>',
             f'<text x="{high + 10:.1f}" y="{middle + 5:.0f}">{number(figure.median)}</text>',

@@ -49,7 +49,7 @@ def measure(options: Options) -> list[Row]:
             Figure.of([late]), Figure.of([late / early]), "× then", more={"early": early}),
         Row("endurance", "outbox, empty again",
             f"size on disk; the ledger of all jobs has {number(sizes['job_ledger'])} MiB", "MiB",
-            Figure.of([sizes["outbox"]]), more=sizes),
+            Figure.of([sizes["outbox"]]), more=sizes | {"jobs": ledger}),
         Row("endurance", "ledger rows forgotten", f"of {ledger:,} that are too old, while {number(busy)} jobs/s are done",
             "rows/s", Figure.of([pruned]), Figure.of([pruned / busy]), "× the jobs meanwhile",
             target=f"{'✓' if pruned >= busy else '✗'} ≥ the jobs", is_met=pruned >= busy, more={"jobs": busy}),

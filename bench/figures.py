@@ -31,6 +31,9 @@ def number(value: float) -> str:
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}" if abs(value) >= 0.1 else f"{value:.3f}"
 
 
+FIGURES = ("figure", "ratio", "worker_cpu", "machine_cpu", "memory")
+
+
 @dataclass(frozen=True)
 class Row:
     """One line of the table; what it means is told in words."""
@@ -48,10 +51,19 @@ class Row:
     target: str = ""
     is_met: bool | None = None
     more: dict = field(default_factory=dict)
+    costs: dict[str, Figure] = field(default_factory=dict)
+    """What one job costs others, by the names of `job_costs`."""
 
     def values(self) -> dict:
         """As JSON has it."""
         return asdict(self)
+
+    @classmethod
+    def of(cls, values: dict) -> "Row":
+        """The row that JSON has."""
+        figures = {name: Figure(**values[name]) for name in FIGURES if values[name]}
+        costs = {name: Figure(**figure) for name, figure in values.get("costs", {}).items()}
+        return cls(**values | figures | {"costs": costs})
 
 
 def at_least(figure: Figure, bound: float, what: str) -> dict:

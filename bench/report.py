@@ -1,63 +1,61 @@
-"""The table, on the terminal and in docs/benchmark.md, and what else `--write` leaves in docs/."""
+"""What a run says on the terminal, and what `--write` leaves in docs/."""
 
-import json
+import functools
 import pathlib
 
-from bench import chart
-from bench.figures import Figure, Row
+from bench import chart, results, scale, tables
+from bench.figures import Figure
+from bench.results import APART, LARGE, SHARDS, USUAL, Results
 from harness.repository import ROOT
 
-HEAD = [
-    "what", "median (spread)", "ratio", "worker CPU s / 1,000", "machine CPU s / 1,000", "MiB", "target"]
-BEGIN, END = "<!-- benchmark: written by ./dev bench --write -->", "<!-- end of benchmark -->"
+DOCS = ROOT / "docs"
 
 
-def _cells(row: Row) -> list[str]:
-    def text(figure: Figure | None) -> str:
-        return figure.text() if figure else ""
-
-    ratio = f"{row.ratio.text()} {row.ratio_to}" if row.ratio else ""
-    return [row.name, f"{row.figure.text()} {row.unit}", ratio, text(row.worker_cpu), text(row.machine_cpu),
-            text(row.memory), row.target]
-
-
-def terminal(rows: list[Row], results: dict) -> str:
-    """The table with what each line means below it."""
-    table = [HEAD, *(_cells(row) for row in rows)]
-    widths = [max(len(line[column]) for line in table) for column in range(len(HEAD))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in table]
-    lines.insert(1, "  ".join("-" * width for width in widths))
-    meanings = [f"{row.name}: {row.meaning}." for row in rows]
-    return "\n".join(["", *lines, "", *meanings, "", conditions(results), ""])
+def terminal(run: Results) -> str:
+    """The tables with what each line means below them."""
+    meanings = [f"{row.name}: {row.meaning}." for row in run.rows]
+    costs = tables.costs(run.rows)
+    return "\n".join([
+        "", tables.plain(tables.results(run.rows)), *([tables.plain(costs)] if len(costs) > 1 else []), *meanings, "",
+        run.conditions(), ""])
 
 
-def conditions(results: dict) -> str:
-    """Where it was measured."""
-    machine = results["machine"]
-    return (
-        f"{machine['cores']} cores ({machine['processor']}) shared by all, PostgreSQL {machine['postgresql']}, RabbitMQ"
-        f" {machine['rabbitmq']}, commit {machine['commit']}, {results['options']['rounds']} rounds; other programs"
-        f" used {machine['busy_with_others']:.0%} of the machine at the start.")
+def write(run: Results, condition: str) -> None:
+    """Puts the run beside what was kept of others, and all of that into the documents."""
+    results.save(results.load() | results.split(run, condition))
+    for file, text in documents(results.load()).items():
+        file.write_text(text)
 
 
-def markdown(rows: list[Row], results: dict) -> str:
-    """The same for docs/benchmark.md, without the meanings."""
-    lines = [HEAD, ["---"] * len(HEAD), *(_cells(row) for row in rows)]
-    table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    return f"{table}\n\n{conditions(results)}\n"
+def documents(kept: dict[str, Results]) -> dict[pathlib.Path, str]:
+    """What follows from the results, by file."""
+    usual = kept[USUAL]
+    bars = chart.throughput([row for row in usual.rows if row.part == "throughput"])
+    tables_of_pages = {
+        DOCS / "benchmark.md": {
+            "results": tables.markdown(tables.results(usual.rows)) + f"\n{usual.conditions()}\n",
+            "costs": tables.markdown(tables.costs(usual.rows)), "elsewhere": _elsewhere(kept), "large": _apart(kept, LARGE)},
+        DOCS / "scale.md": {"shards": _apart(kept, SHARDS), "computed": tables.markdown(scale.table(usual))},
+    }
+    pages = {
+        page: functools.reduce(lambda text, part: tables.replaced(text, *part), parts.items(), page.read_text())
+        for page, parts in tables_of_pages.items()}
+    return {DOCS / "benchmark.svg": bars, **pages}
 
 
-def write(results: dict, rows: list[Row]) -> None:
-    """Writes docs/benchmark.json and docs/benchmark.svg, and the table between the markers of docs/benchmark.md."""
-    docs = ROOT / "docs"
-    (docs / "benchmark.json").write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n")
-    (docs / "benchmark.svg").write_text(chart.throughput([row for row in rows if row.part == "throughput"]))
-    _replace(docs / "benchmark.md", markdown(rows, results))
+def _elsewhere(kept: dict[str, Results]) -> str:
+    """What was measured under each condition, and below it where."""
+    conditions = {name: run for name, run in kept.items() if name not in (USUAL, *APART.values())}
+    head = ["with", "worker", "jobs/s", "as usual", "ratio", "worker CPU s / 1,000", "machine CPU s / 1,000"]
+    lines = [
+        [name, row.name, row.figure.text(), Figure(**row.more["usual"]).text(), row.ratio.text(), tables.text(row.worker_cpu),
+         tables.text(row.machine_cpu)]
+        for name, run in conditions.items() for row in run.rows]
+    notes = [f"\n{name}: {run.conditions()}\n" for name, run in conditions.items()]
+    return tables.markdown([head, *lines]) + "".join(notes)
 
 
-def _replace(file: pathlib.Path, text: str) -> None:
-    before, begin, rest = file.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise RuntimeError(f"{file.name} has lost the markers between which the table goes")
-    file.write_text(f"{before}{BEGIN}\n{text}{END}{after}")
+def _apart(kept: dict[str, Results], name: str) -> str:
+    if name not in kept:
+        return tables.markdown(tables.results([]))
+    return tables.markdown(tables.results(kept[name].rows)) + f"\n{kept[name].conditions()}\n"

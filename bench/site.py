@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pika
 
+from bench.ways import STRAIGHT, Way
 from harness.broker import broker_url, consumers_of, delete_topology, management, messages_in, patient_parameters
 from harness.database import administer, create_database, database_url, drop_database, query, server_url
 from harness.program import PROGRAM, call_program
@@ -37,15 +38,16 @@ def prepare_template() -> None:
 class Site:
     """Everything under one name, gone when the measurement is over."""
 
-    def __init__(self, **settings: str) -> None:
+    def __init__(self, way: Way = STRAIGHT, **settings: str) -> None:
         self.name = f"b{uuid.uuid4().hex[:10]}"
         self.event_queue = f"{self.name}.observed"
+        self.queues = [self.event_queue]
         self.processes: list[subprocess.Popen] = []
         self.database = database_url(self.name, server_url())
         create_database(self.name, server_url(), TEMPLATE)
         administer(server_url(), "CHECKPOINT")
         self.environment = {
-            "PATH": "/usr/bin:/bin", "AMQP_URL": broker_url(), "DATABASE_URL": self.database, "TOPOLOGY_PREFIX": self.name,
+            "PATH": "/usr/bin:/bin", **way.settings(broker_url(), self.database), "TOPOLOGY_PREFIX": self.name,
             "AWS_REGION": "us-east-2", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_ENDPOINT_URL": "http://127.0.0.1:9", "LOG_FORMAT": "json", "HTTP_PORT": "0", **settings,
         }
@@ -54,6 +56,17 @@ class Site:
         self.channel = self.connection.channel()
         self.channel.queue_declare(self.event_queue, durable=True, arguments={"x-queue-type": "quorum"})
         self.channel.queue_bind(self.event_queue, f"{self.name}.events", "#")
+
+    def declare_queue(self, name: str) -> None:
+        """Declares one more quorum queue, for jobs that are not this program's."""
+        self.queues.append(f"{self.name}.{name}")
+        self.channel.queue_declare(self.queues[-1], durable=True, arguments={"x-queue-type": "quorum"})
+
+    def guest_environment(self, queue: str) -> dict[str, str]:
+        """For another program that does the job: where everything is, and the queue that it works on."""
+        names = ("PATH", "AMQP_URL", "DATABASE_URL", "SSL_CERT_FILE")
+        return {name: self.environment[name] for name in names if name in self.environment} | {
+            "JOBS_QUEUE": queue, "EVENTS_EXCHANGE": f"{self.name}.events", "PGCONNECT_TIMEOUT": "30"}
 
     def start(self) -> subprocess.Popen:
         """Starts one worker."""
@@ -116,9 +129,11 @@ class Site:
         self.stop()
         connection = pika.BlockingConnection(patient_parameters(broker_url()))
         channel = connection.channel()
-        for queue in ("observed", "celery"):
-            channel.queue_delete(f"{self.name}.{queue}")
-        channel.exchange_delete(f"{self.name}.celery")
+        for queue in self.queues:
+            # Celery and Dramatiq add to their names.
+            for end in ("", ".DQ", ".XQ"):
+                channel.queue_delete(queue + end)
+            channel.exchange_delete(queue)
         delete_topology(channel, self.name)
         connection.close()
         with contextlib.suppress(pika.exceptions.AMQPError):
@@ -127,9 +142,9 @@ class Site:
 
 
 @contextlib.contextmanager
-def site(**settings: str) -> Iterator[Site]:
+def site(way: Way = STRAIGHT, **settings: str) -> Iterator[Site]:
     """A site for the length of a block."""
-    place = Site(**settings)
+    place = Site(way, **settings)
     try:
         yield place
     finally:

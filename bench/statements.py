@@ -12,7 +12,7 @@ from harness.database import administer, server_url
 from harness.waiting import eventually
 
 LOG = PLACE / "postgres.log"
-IDENTITY, USER, DISK = str(uuid.UUID(int=0xB3)), "user-1", "disk-1"
+IDENTITY, USER, DISK, SIZE = str(uuid.UUID(int=0xB3)), "user-1", "disk-1", 100
 ENTRY = re.compile(
     r"^\d\S+ \S+ \S+ \[\d+\] \S+ gpudev-worker LOG:  execute [^:\n]+: (?P<text>INSERT [^\n]*(?:\n\t[^\n]*)*)\n"
     r"(?:\d\S+ \S+ \S+ \[\d+\] \S+ gpudev-worker DETAIL:  parameters: (?P<values>[^\n]*))?", re.MULTILINE)
@@ -27,8 +27,30 @@ class Statement(NamedTuple):
     text: str
     values: list[str]
 
-    def with_literals(self) -> str:
-        return re.sub(r"\$(\d+)", lambda number: self.values[int(number.group(1)) - 1], self.text)
+    def with_values(self, named: dict[str, str]) -> str:
+        """The text with the recorded literals in it, but for those that are named, which become something else."""
+
+        def value(number: re.Match) -> str:
+            literal = self.values[int(number.group(1)) - 1]
+            return named.get(literal, literal)
+
+        return re.sub(r"\$(\d+)", value, self.text)
+
+
+def parametrized(statements: list[Statement]) -> dict[str, str]:
+    """What the yardsticks prepare, by the names of settings: the statements with what differs from job to job left open.
+
+    The ledger's has the job for its parameter; the disk's job, user, name and GiB; the outbox's job and body.
+    """
+    ledger, disk, outbox = statements
+    body = next(value for value in outbox.values if value.startswith("'\\x"))
+    return {
+        "LEDGER_SQL": ledger.with_values({f"'{IDENTITY}'": "$1"}),
+        "DISK_SQL": disk.with_values(
+            {f"'{IDENTITY}'": "$1", f"'{USER}'": "$2", f"'{DISK}'": "$3", f"'{SIZE}'": "$4"}),
+        "OUTBOX_SQL": outbox.with_values(
+            {f"'{IDENTITY}'": "$1", f"'{IDENTITY}.completed'": "($1::text || '.completed')", body: "$2"}),
+    }
 
 
 def recorded() -> list[Statement]:
@@ -37,7 +59,7 @@ def recorded() -> list[Statement]:
     with site() as place:
         administer(server_url(), f'ALTER DATABASE "{place.name}" SET log_statement = \'all\'')
         place.start()
-        payload = {"user_id": USER, "disk_name": DISK, "size_gb": 100}
+        payload = {"user_id": USER, "disk_name": DISK, "size_gb": SIZE}
         publish([job(place.name, "disk.create", payload, IDENTITY)])
         eventually("the event of the first job", place.events)
         place.stop()
@@ -56,13 +78,11 @@ def recorded() -> list[Statement]:
 def transaction(statements: list[Statement], round_trips: int) -> str:
     """A pgbench script of the whole job, with an id and a name of its own each time."""
     lines = [r"\set id random(1, 9000000000000000000)"]
-    inserts = []
-    for statement in statements:
-        # A name that only the id tells apart, in the place of the name in the recorded job.
-        text = statement.with_literals().replace(f"'{IDENTITY}'", "md5(:id::text)::uuid")
-        text = text.replace(f"'{DISK}'", "'disk-' || :id::text")
-        text = text.replace(f"'{IDENTITY}.completed'", "md5(:id::text) || '-xxx.completed'")
-        inserts.append(" ".join(text.split()) + ";")
+    named = {
+        f"'{IDENTITY}'": "md5(:id::text)::uuid", f"'{DISK}'": "'disk-' || :id::text",
+        f"'{IDENTITY}.completed'": "(md5(:id::text) || '-xxx.completed')",
+    }
+    inserts = [" ".join(statement.with_values(named).split()) + ";" for statement in statements]
     if round_trips == 1:
         return "\n".join([*lines, r"\startpipeline", *inserts, r"\endpipeline", ""])
     return "\n".join([*lines, "BEGIN;", *inserts, "COMMIT;", ""])

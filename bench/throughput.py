@@ -1,132 +1,107 @@
-"""Part 1: jobs a second with a full queue, beside PostgreSQL alone and beside Celery."""
+"""Part 1: jobs a second with a full queue, beside PostgreSQL alone and beside other workers."""
 
-import json
-import sys
-
-from bench import celery_baseline
+from bench import awa_baseline, candidates, job_costs, ways
+from bench.candidates import Candidate
 from bench.figures import Figure, Row, at_least, at_most
+from bench.names import AWA, CELERY, C_ONE, C_TWO, FIVE_TRIPS, GO, LIMIT, ONE, TWO
 from bench.options import Options, say
-from bench.producer import disks, publish
+from bench.producer import publish
 from bench.resource_usage import Run, peak_memory, steady, watch
+from bench.rounds import Rounds
 from bench.site import site
-from bench.statements import DISK, IDENTITY, USER, Statement, pgbench, recorded
+from bench.statements import Statement, parametrized, pgbench, recorded
 from harness.broker import broker_url
-from harness.repository import ROOT
+from harness.database import server_url
 from harness.waiting import eventually
 
 CLIENTS = 16
-CELERY_PROCESSES = 4
+PATIENCE = 60
+COUNTED_JOBS = 4000
 
-LIMIT = "PostgreSQL alone, one round trip"
-NAMES = {
+MEANINGS = {
     LIMIT: "pgbench runs the statements of a job in one pipeline, 16 clients: what the database can take, no broker",
-    "PostgreSQL alone, five round trips":
-        "pgbench, the same as BEGIN, three INSERTs, COMMIT: how a usual client does it",
-    "one worker": "this program, one process: from the queue to the event that a subscriber can take",
-    "two workers": "two processes on one queue, counted together",
-    "Celery": f"{CELERY_PROCESSES} prefork processes, acks_late, quorum queue, the same INSERTs; confirms after commit",
+    FIVE_TRIPS: "pgbench, the same as BEGIN, three INSERTs, COMMIT: how a usual client does it",
 }
 
 
 def measure(options: Options) -> list[Row]:
-    statements = recorded()
-    rates: dict[str, list[float]] = {name: [] for name in NAMES}
-    runs: dict[str, list[Run]] = {"one worker": [], "two workers": [], "Celery": []}
+    statements, rounds = recorded(), Rounds()
+    found = candidates.available(options)
     for number in range(options.rounds):
         say(f"throughput, round {number + 1} of {options.rounds}")
-        rates[LIMIT].append(pgbench(statements, 1, CLIENTS, options.seconds).rate)
-        runs["one worker"].append(workers(1, options.jobs))
-        rates["PostgreSQL alone, five round trips"].append(pgbench(statements, 5, CLIENTS, options.seconds).rate)
-        runs["two workers"].append(workers(2, options.jobs))
-        runs["Celery"].append(celery(statements, max(options.jobs // 8, 800)))
-        for name, taken in runs.items():
-            rates[name].append(taken[-1].rate)
-    return [_row(name, rates, runs.get(name)) for name in NAMES]
+        rounds.add_rate(LIMIT, pgbench(statements, 1, CLIENTS, options.seconds).rate)
+        for candidate in found:
+            rounds.add_run(candidate.name, *run(candidate, statements, candidate.jobs(options)))
+        rounds.add_rate(FIVE_TRIPS, pgbench(statements, 5, CLIENTS, options.seconds).rate)
+        rounds.add_run(AWA, *awa_baseline.run(options.jobs))
+    for candidate in found:
+        rounds.add_counts(candidate.name, count(candidate, statements))
+    meanings = {candidate.name: candidate.meaning for candidate in found} | {AWA: awa_baseline.MEANING}
+    return [*_limits(rounds), *(_row(name, meaning, rounds) for name, meaning in meanings.items())]
 
 
-def workers(count: int, jobs: int) -> Run:
-    """A queue full of jobs, then so many workers, until the last event is there."""
-    with site() as place:
-        publish(disks(place.name, jobs), place.keep_alive)
-        eventually("the jobs are in the queue", lambda: place.depth(f"{place.name}.disks") == jobs)
-        processes = [place.start().pid for _ in range(count)]
-        samples = watch(place.events, jobs, processes, patience=30)
-        run = steady(samples, peak_memory(processes))
-        _check(place, jobs)
-        return run
+def run(
+        candidate: Candidate, statements: list[Statement], jobs: int, way: ways.Way = ways.STRAIGHT,
+) -> tuple[Run, dict[str, float]]:
+    """A queue full of jobs, then the worker, until the last event is there: the steady part, and what a job cost."""
+    with site(way) as place:
+        publish(candidate.fill(place, jobs), place.keep_alive)
+        eventually("the jobs are in the queue", lambda: place.depth(candidate.queue(place)) == jobs)
+        meter = job_costs.CostMeter(place)
+        candidate.start(place, parametrized(statements))
+        processes = [process.pid for process in place.processes]
+        samples = watch(place.events, jobs, processes, PATIENCE)
+        steady_part = steady(samples, peak_memory(processes))
+        candidate.check(place, jobs)
+        return steady_part, meter.stop(jobs)
 
 
-def celery(statements: list[Statement], jobs: int) -> Run:
-    """The same for Celery."""
-    with site() as place:
-        place.channel.exchange_declare(f"{place.name}.celery", durable=True)
-        place.channel.queue_declare(f"{place.name}.celery", durable=True, arguments={"x-queue-type": "quorum"})
-        place.channel.queue_bind(f"{place.name}.celery", f"{place.name}.celery", "celery")
-        publish((celery_baseline.message(place.name, number) for number in range(jobs)), place.keep_alive)
-        environment = {
-            "PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "BENCH_NAME": place.name, "BENCH_BROKER": broker_url(),
-            "BENCH_DATABASE": place.database, "BENCH_STATEMENTS": json.dumps(_placeholders(statements)),
-            "PYTHONDONTWRITEBYTECODE": "1", "PYTHONWARNINGS": "ignore", "C_FORCE_ROOT": "1",
-        }
-        worker = place.launch(
-            [sys.executable, "-m", "celery", "--app=bench.celery_baseline", "worker", f"--concurrency={CELERY_PROCESSES}",
-             "--loglevel=WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat"], environment,
-            cwd="/tmp")
-        samples = watch(place.events, jobs, [worker.pid], patience=60)
-        run = steady(samples, peak_memory([worker.pid]))
-        rows = place.rows("SELECT (SELECT count(*) FROM job_ledger), (SELECT count(*) FROM disks)")[0]
-        if rows != (jobs, jobs):
-            raise RuntimeError(f"Celery left {rows} rows of {jobs} jobs")
-        return run
+def count(candidate: Candidate, statements: list[Statement]) -> dict[str, float]:
+    """Messages a job, counted on the way to both services by relays that read their framing; not timed."""
+    say(f"counting the messages of {candidate.name}")
+    jobs = COUNTED_JOBS // 4 if candidate.message else COUNTED_JOBS
+    relays = ways.Relay(broker_url(), "amqp"), ways.Relay(server_url(), "postgresql")
+    try:
+        run(candidate, statements, jobs, ways.Way(relays[0].port, relays[1].port))
+    finally:
+        frames, round_trips = (relay.close() / jobs for relay in relays)
+    return {job_costs.FRAMES: frames, job_costs.ROUND_TRIPS: round_trips}
 
 
-def _placeholders(statements: list[Statement]) -> list[tuple[str, list]]:
-    """The recorded statements with the values of the recorded job named, for the task to put its own in."""
-    names = {
-        f"'{IDENTITY}'": "@job", f"'{USER}'": "@user", f"'{DISK}'": "@disk", f"'{IDENTITY}.completed'": "@event",
-    }
-
-    def value(literal: str):
-        if literal == "NULL":
-            return None
-        return "@body" if literal.startswith("'\\x") else names.get(literal, literal[1:-1].replace("''", "'"))
-
-    return [(statement.text, [value(literal) for literal in statement.values]) for statement in statements]
+def _limits(rounds: Rounds) -> list[Row]:
+    return [
+        Row("throughput", name, meaning, "jobs/s", Figure.of(rounds.rates[name]), rounds.times(name, LIMIT), "of limit")
+        for name, meaning in MEANINGS.items()]
 
 
-def _check(place, jobs: int) -> None:
-    """Every job happened once, and nothing is left over."""
-    eventually("the outbox is empty", lambda: place.rows("SELECT count(*) FROM outbox")[0][0] == 0)
-    found = place.rows(
-        "SELECT count(*) FILTER (WHERE state = 'succeeded' AND attempts = 1), count(*) FROM job_ledger")[0]
-    if found != (jobs, jobs) or place.events() != jobs:
-        raise RuntimeError(f"{jobs} jobs, but the ledger has {found} and the queue {place.events()} events")
-
-
-def _row(name: str, rates: dict[str, list[float]], runs: list[Run] | None) -> Row:
-    rate = Figure.of(rates[name])
-    of_limit = Figure.of([rate / limit for rate, limit in zip(rates[name], rates[LIMIT])])
-    if not runs:
-        return Row("throughput", name, NAMES[name], "jobs/s", rate, of_limit, "of limit")
-    cpu, machine, memory = (
-        Figure.of([getattr(run, what) for run in runs]) for what in ("worker_cpu", "machine_cpu", "memory"))
-    more, target = {}, {}
-    if name == "one worker":
-        times = Figure.of([mine / theirs for mine, theirs in zip(rates[name], rates["Celery"])])
-        targets = [at_least(of_limit, 0.55, "of limit"), at_least(times, 8, "× Celery"), at_most(cpu, 0.09, "CPU s"),
-                   at_most(memory, 30, "MiB")]
-        more = {"times_celery": times.median, "times_celery_spread": [times.least, times.greatest]}
-        target = _together(targets)
-    if name == "two workers":
-        times = Figure.of([two / one for two, one in zip(rates[name], rates["one worker"])])
-        more = {"times_one_worker": times.median, "times_one_worker_spread": [times.least, times.greatest]}
-        target = _together([at_least(times, 0.95, "× one worker")])
+def _row(name: str, meaning: str, rounds: Rounds) -> Row:
+    cpu, machine, memory = rounds.usage(name)
+    targets, times = _targets(name, rounds, cpu, memory)
+    # Another job has another limit.
+    of_limit = None if name == AWA else rounds.times(name, LIMIT)
     return Row(
-        "throughput", name, NAMES[name], "jobs/s", rate, of_limit, "of limit", cpu, machine, memory, **target,
-        more=more)
+        "throughput", name, meaning, "jobs/s", Figure.of(rounds.rates[name]), of_limit, "of limit", cpu, machine, memory,
+        **_together(targets), more={"times": times} if times else {}, costs=rounds.cost(name))
+
+
+def _targets(name: str, rounds: Rounds, cpu: Figure, memory: Figure) -> tuple[list[dict], dict[str, Figure]]:
+    """The targets of a row, and the ratios to other rows, which only this program's have."""
+    if name == TWO:
+        times = rounds.times(TWO, ONE)
+        return [at_least(times, 0.95, f"× {ONE}")], {ONE: times}
+    if name != ONE:
+        return [], {}
+    bounds = {C_TWO: 1, GO: 1.5, CELERY: 8}
+    times = {other: rounds.times(ONE, other) for other in (C_ONE, *bounds)}
+    times = {other: ratio for other, ratio in times.items() if ratio}
+    targets = [at_least(times[other], bound, f"× {other}") for other, bound in bounds.items() if other in times]
+    of_limit = at_least(rounds.times(ONE, LIMIT), 0.55, "of limit")
+    return [of_limit, *targets, at_most(cpu, 0.09, "CPU s"), at_most(memory, 30, "MiB")], times
 
 
 def _together(targets: list[dict]) -> dict:
     """Several targets in one cell, each with its own mark."""
+    if not targets:
+        return {}
     marked = [f"{'✓' if target['is_met'] else '✗'} {target['target']}" for target in targets]
     return {"target": ", ".join(marked), "is_met": all(target["is_met"] for target in targets)}

@@ -13,6 +13,11 @@ def services(*arguments: str) -> None:
     subprocess.run([ROOT / "scripts/services", *arguments], check=True, timeout=scaled(150), stdout=subprocess.DEVNULL)
 
 
+def evaluate(expression: str) -> None:
+    """Has the broker evaluate an Erlang expression."""
+    services("ctl", "eval", expression)
+
+
 def broker_process() -> int:
     place = pathlib.Path(os.environ["GPUDEV_TEST_SERVICES_DIR"])
     return int((place / "rabbitmq.pid").read_text().split()[0])

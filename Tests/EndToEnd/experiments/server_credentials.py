@@ -1,24 +1,16 @@
 """RabbitMQ and PostgreSQL as an operator sees them: accounts, passwords, certificates, and connections to cut."""
 
 import contextlib
-import datetime
-import ipaddress
-import os
 import pathlib
-import shutil
 import urllib.error
 import urllib.parse
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-
+from harness import tls
 from harness.accounts import login
 from harness.broker import management
+from harness.database import server_url
 from harness.experiment import CONNECTIONS, Experiment
 from harness.network.loopback import free_port
-from harness.services import services
 from harness.waiting import eventually
 
 
@@ -63,13 +55,12 @@ class Broker:
         """Offers TLS with a certificate; its files may change later."""
         if not self._listener:
             self._listener = free_port()
-            files = f'{{certfile, "{certificate}"}}, {{keyfile, "{certificate.with_suffix(".key")}"}}'
-            evaluate(f'rabbit_networking:start_ssl_listener({{"127.0.0.1", {self._listener}, auto}}, [{files}], 1).')
-        evaluate("ssl:clear_pem_cache().")
+            tls.open_broker_listener(self._listener, certificate)
+        tls.forget_broker_certificates()
 
     def close(self) -> None:
         if self._listener:
-            evaluate(f'rabbit_networking:stop_tcp_listener({{"127.0.0.1", {self._listener}, auto}}).')
+            tls.close_broker_listener(self._listener)
         with contextlib.suppress(urllib.error.HTTPError):
             management(f"users/{self._experiment.prefix}", "DELETE")
 
@@ -110,65 +101,11 @@ class Database:
 
     def serve(self, certificate: pathlib.Path) -> None:
         """Offers TLS with a certificate; its files may change later."""
-        self._experiment.rows(f"ALTER SYSTEM SET ssl_cert_file = '{certificate}'")
-        self._experiment.rows(f"ALTER SYSTEM SET ssl_key_file = '{certificate.with_suffix('.key')}'")
-        self._experiment.rows("ALTER SYSTEM SET ssl = on")
-        self._reload()
-
-    def _reload(self) -> None:
-        loaded = self._experiment.value("SELECT pg_conf_load_time()")
-        self._experiment.rows("SELECT pg_reload_conf()")
-        eventually(
-            "PostgreSQL has read its settings", lambda: self._experiment.value("SELECT pg_conf_load_time()") > loaded)
+        tls.enable_in_database(server_url(), certificate)
 
     def close(self) -> None:
-        for setting in ("ssl", "ssl_cert_file", "ssl_key_file"):
-            self._experiment.rows(f"ALTER SYSTEM RESET {setting}")
-        self._reload()
+        tls.disable_in_database(server_url())
         role = self._experiment.prefix
         if self._experiment.rows("SELECT 1 FROM pg_roles WHERE rolname = %s", role):
             self._experiment.rows(f'DROP OWNED BY "{role}"')
             self._experiment.rows(f'DROP ROLE "{role}"')
-
-
-class Authority:
-    """Issues certificates for this machine."""
-
-    def __init__(self, directory: pathlib.Path) -> None:
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "an authority of these experiments")])
-        self.file = directory / "authority.pem"
-        constraint = x509.BasicConstraints(ca=True, path_length=0)
-        builder = self._builder(self._name, self._key, 3650).add_extension(constraint, critical=True)
-        self.file.write_bytes(builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
-
-    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, days: int) -> x509.CertificateBuilder:
-        now = datetime.datetime.now(datetime.UTC)
-        return (
-            x509.CertificateBuilder().subject_name(subject).issuer_name(self._name).public_key(key.public_key())
-            .serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(days=400))
-            .not_valid_after(now + datetime.timedelta(days=days)))
-
-    def issue(self, path: pathlib.Path, days: int, owner: str) -> None:
-        """Writes a certificate that ends in so many days, and its key beside it."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        names = x509.SubjectAlternativeName(
-            [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-        certificate = self._builder(subject, key, days).add_extension(names, critical=False)
-        pem = serialization.Encoding.PEM
-        form = serialization.PrivateFormat.PKCS8
-        write(path, certificate.sign(self._key, hashes.SHA256()).public_bytes(pem), owner)
-        write(path.with_suffix(".key"), key.private_bytes(pem, form, serialization.NoEncryption()), owner)
-
-
-def write(path: pathlib.Path, content: bytes, owner: str) -> None:
-    path.write_bytes(content)
-    path.chmod(0o600)
-    if os.geteuid() == 0:
-        shutil.chown(path, owner)
-
-
-def evaluate(expression: str) -> None:
-    """Has the broker evaluate an Erlang expression."""
-    services("ctl", "eval", expression)

@@ -1,6 +1,5 @@
 """RabbitMQ as three nodes, so that each queue has three members, of which one dies or is cut off."""
 
-import os
 import socket
 import time
 import uuid
@@ -8,6 +7,7 @@ import uuid
 import pika
 import pytest
 
+from harness.cluster import NODES, amqp_ports, api_ports, three_nodes
 from harness.network.fault_proxy import FaultProxy
 from harness.services import services
 from harness.waiting import eventually
@@ -15,7 +15,6 @@ from harness.waiting import eventually
 # The nodes are started once, so these experiments stay in one lane.
 pytestmark = pytest.mark.xdist_group("cluster")
 
-NODES = ("rabbitmq-1", "rabbitmq-2", "rabbitmq-3")
 CLUSTER = "RabbitMQ as three nodes: the leader's is killed or cut off"
 DEATHS_ALLOWED = 20
 
@@ -45,10 +44,10 @@ class Cluster:
     """Three nodes. All queues are led by the first, where they were declared; producers come by the second."""
 
     def __init__(self) -> None:
-        self.first, second, third = numbers("GPUDEV_TEST_CLUSTER_PORTS")
+        self.first, second, third = amqp_ports()
         self.producers = Service([self.first, second, third])
         self.ways = [Service([self.first, second, third]), Service([third, second, self.first])]
-        self.api = Service(list(reversed(numbers("GPUDEV_TEST_CLUSTER_API_PORTS"))))
+        self.api = Service(list(reversed(api_ports())))
 
     def attend(self, experiment) -> None:
         """Sends the producers to the second node, once each queue has its three members."""
@@ -91,19 +90,14 @@ class Cluster:
             proxy.close()
 
 
-def numbers(variable: str) -> list[int]:
-    return [int(number) for number in os.environ[variable].split(",")]
-
-
 def evaluate(node: str, expression: str) -> None:
     services("ctl", node, "eval", " ".join(expression.split()))
 
 
 @pytest.fixture(scope="module")
 def nodes():
-    services("start", *NODES)
-    yield
-    services("discard", *NODES)
+    with three_nodes():
+        yield
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ import time
 
 import pytest
 
-from EndToEnd.experiments.server_credentials import Authority, Broker, Database
+from EndToEnd.experiments.server_credentials import Broker, Database
 from harness import program
+from harness.tls import Authority
 from harness.waiting import eventually
 from harness.worker import Replica
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from EndToEnd.experiments.server_credentials import evaluate
+from harness.services import evaluate
 from harness.waiting import eventually
 
 

@@ -122,8 +122,9 @@ actor JobRunner {
 
 extension JobRunner {
     private func run(_ envelope: Envelope) async throws -> Verdict {
-        self.metrics[envelope.kind].begins()
-        defer { self.metrics[envelope.kind].ends() }
+        let metrics = self.metrics[envelope.kind]
+        metrics.begins()
+        defer { metrics.ends() }
         guard let kind = self.kinds[envelope.kind] else {
             return try await self.claimAndRecord(envelope) { claim in
                 self.policy.unknownKind(envelope.kind, known: self.kinds.names, claim)

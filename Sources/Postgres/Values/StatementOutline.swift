@@ -5,8 +5,6 @@
 struct StatementOutline: Sendable, Hashable {
     /// Empty for the next parameter.
     private var pieces: [String]
-    /// Differs for most outlines that differ.
-    private var digest = 0
 
     init(_ text: String) {
         self.pieces = []
@@ -19,19 +17,12 @@ struct StatementOutline: Sendable, Hashable {
     }
 
     mutating func append(_ text: String) {
-        if !text.isEmpty { self.add(text) }
+        if !text.isEmpty { self.pieces.append(text) }
     }
 
-    mutating func appendParameter() { self.add("") }
+    mutating func appendParameter() { self.pieces.append("") }
 
-    mutating func append(_ other: StatementOutline) {
-        for piece in other.pieces { self.add(piece) }
-    }
-
-    private mutating func add(_ piece: String) {
-        self.pieces.append(piece)
-        self.digest = self.digest &* 31 &+ piece.utf8.count
-    }
+    mutating func append(_ other: StatementOutline) { self.pieces += other.pieces }
 
     /// The whole, with `$1`, `$2`, … for the parameters.
     var text: String {
@@ -46,9 +37,8 @@ struct StatementOutline: Sendable, Hashable {
     /// Whether it holds a NUL, where C would end the text.
     var hasNUL: Bool { self.pieces.contains(where: \.hasNUL) }
 
-    static func == (left: StatementOutline, right: StatementOutline) -> Bool {
-        left.digest == right.digest && left.pieces == right.pieces
+    /// By the lengths of the pieces, which differ for most outlines that differ.
+    func hash(into hasher: inout Hasher) {
+        hasher.combine(self.pieces.reduce(0) { $0 &* 31 &+ $1.utf8.count })
     }
-
-    func hash(into hasher: inout Hasher) { hasher.combine(self.digest) }
 }

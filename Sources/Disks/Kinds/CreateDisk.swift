@@ -58,7 +58,7 @@ struct CreateDisk: RowJobHandler {
         let insertion: SQL = """
             INSERT INTO disks (disk_id, user_id, disk_name, size_gb, operation_id, operation_status)
             VALUES (\(job.id), \(payload.user.description), \(payload.disk.description),
-                \(payload.size.gibibytes), \(payload.operation?.uuid ?? job.id.uuid), 'completed')
+                \(payload.size.gibibytes), \(payload.operation?.uuid.postgresValue ?? job.id.postgresValue), 'completed')
             """
         return self.success(
             payload,

@@ -31,11 +31,16 @@ struct LineLogHandler: LogHandler {
         line.reserveCapacity(480)
         switch self.format {
         case .json:
-            line.appendJSON("{", "time", time)
-            line.appendJSON(",", "level", level)
-            line.appendJSON(",", "message", message)
-            for (key, value) in metadata { line.appendJSON(",", key, value.text) }
-            line += "}\n".utf8
+            line.appendJSON(#"{"time":"#, time)
+            line.appendJSON(#","level":"#, level)
+            line.appendJSON(#","message":"#, message)
+            for (key, value) in metadata {
+                line.append(UInt8(ascii: ","))
+                line.appendJSONString(key)
+                line.append(UInt8(ascii: ":"))
+                line.appendJSONString(value.text)
+            }
+            line.append(utf8: "}\n")
         case .text:
             line += "\(time.rfc3339) \(level) \(message.cleaned())".utf8
             for (key, value) in metadata { line += " \(key)=\(value.text.cleaned())".utf8 }

@@ -6,14 +6,10 @@ import Tracing
 
 /// Takes one delivery to its end: claims the job, runs its handler, has the outcome recorded.
 ///
-/// What a kind does is in its handler, what its end means `AttemptPolicy` decides, and `OutcomeRecorder` records it. Everything
-/// runs on the job loop.
-actor JobRunner {
-    nonisolated let loop: EventLoop
-    nonisolated var unownedExecutor: UnownedSerialExecutor {
-        unsafe self.loop.asUnownedSerialExecutor()
-    }
-
+/// What a kind does is in its handler, what its end means `AttemptPolicy` decides, and `OutcomeRecorder` records it. It
+/// has no state and runs on its consumer's loop, so that nothing changes actors on the way.
+final class JobRunner: Sendable {
+    private let loop: EventLoop
     private let kinds: KindTable
     private let settings: WorkerSettings
     private let topology: Topology
@@ -122,8 +118,9 @@ actor JobRunner {
 
 extension JobRunner {
     private func run(_ envelope: Envelope) async throws -> Verdict {
-        self.metrics[envelope.kind].begins()
-        defer { self.metrics[envelope.kind].ends() }
+        let metrics = self.metrics[envelope.kind]
+        metrics.begins()
+        defer { metrics.ends() }
         guard let kind = self.kinds[envelope.kind] else {
             return try await self.claimAndRecord(envelope) { claim in
                 self.policy.unknownKind(envelope.kind, known: self.kinds.names, claim)
@@ -237,7 +234,7 @@ extension JobRunner {
     }
 
     /// Reports a message whose job needs nothing any more, or has another that says the same.
-    nonisolated func drop(_ envelope: Envelope, since state: String = "running") {
+    func drop(_ envelope: Envelope, since state: String = "running") {
         let isCancelled = state == "cancelled"
         let metadata = envelope.metadata.merging(["job.state": "\(state)"]) { $1 }
         self.logger.info(

@@ -17,13 +17,17 @@ struct OutcomeRecorder: Sendable {
     func recordAtOnce(_ envelope: Envelope, _ success: Success, since start: ContinuousClock.Instant)
         async throws -> Bool
     {
-        guard success.writes.allSatisfy({ $0.requiredRows == nil }) else { return false }
+        guard !success.writes.contains(where: { $0.requiredRows != nil }) else { return false }
         do {
             let event = envelope.completion(success, for: envelope.requester)
             let insertion = try event.insertion(after: OutboxDispatch.headStart)
             let expiry = ContinuousClock.now + OutboxDispatch.headStart
             KillPoint.committing.reach()
-            let statements = [self.ledger.succeedAtOnce(envelope)] + success.writes.map(\.sql) + [insertion]
+            var statements: [SQL] = []
+            statements.reserveCapacity(success.writes.count + 2)
+            statements.append(self.ledger.succeedAtOnce(envelope))
+            for write in success.writes { statements.append(write.sql) }
+            statements.append(insertion)
             let results = try await self.shared.commit(statements)
             try self.dispatch([event], results, until: expiry)
         } catch is PostgresError {

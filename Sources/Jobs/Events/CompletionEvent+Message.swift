@@ -4,10 +4,9 @@ import Traces
 extension CompletionEvent {
     /// The event as a message for the outbox.
     func outgoing(correlation: String?) -> OutboxMessage {
-        let type = self.type
         let properties = MessageProperties(
             messageID: self.id,
-            type: type,
+            type: self.type,
             contentType: Self.contentType,
             correlationID: correlation ?? self.job.description,
             deliveryMode: 2,
@@ -15,7 +14,7 @@ extension CompletionEvent {
         )
         return OutboxMessage(
             to: .events,
-            routingKey: type,
+            routingKey: self.type,
             Message(properties: properties, body: self.encoded()),
         )
     }

@@ -12,9 +12,13 @@ package struct CompletionEvent: Sendable {
     package static let contentType = "application/cloudevents+json"
     package static let source = "/gpudev-worker"
 
+    /// The same for every publication of the same ending, so that consumers can drop repeats.
+    package let id: String
+
+    /// The CloudEvents type, which is the routing key too: `disk.create.completed`.
+    package let type: String
+
     package let job: JobID
-    package let kind: JobKind
-    package let ending: Ending
     package let subject: EventSubject?
     package let time: Date
     package let requester: Requester
@@ -31,9 +35,11 @@ package struct CompletionEvent: Sendable {
         trace: TraceContext? = nil,
         data: any EventData,
     ) {
+        switch ending {
+        case .completed: (self.id, self.type) = ("\(job).completed", "\(kind).completed")
+        case .failed(let death): (self.id, self.type) = ("\(job).failed.\(death)", "\(kind).failed")
+        }
         self.job = job
-        self.kind = kind
-        self.ending = ending
         self.subject = subject
         self.time = time
         self.requester = requester
@@ -41,32 +47,25 @@ package struct CompletionEvent: Sendable {
         self.data = data
     }
 
-    /// The same for every publication of the same ending, so that consumers can drop repeats.
-    package var id: String {
-        switch self.ending {
-        case .completed: "\(self.job).completed"
-        case .failed(let death): "\(self.job).failed.\(death)"
-        }
-    }
-
-    /// The CloudEvents type, which is the routing key too: `disk.create.completed`.
-    package var type: String { self.ending == .completed ? "\(self.kind).completed" : "\(self.kind).failed" }
+    /// How each body begins.
+    private static let beginning =
+        #"{"specversion":"1.0","source":"\#(source)","datacontenttype":"application/json""#
 
     /// The body of the message.
     package func encoded() -> [UInt8] {
         var body: [UInt8] = []
         body.reserveCapacity(640)
-        body += #"{"specversion":"1.0","source":"\#(Self.source)","datacontenttype":"application/json""#.utf8
-        body.appendJSON(",", "id", self.id)
-        body.appendJSON(",", "type", self.type)
-        if let subject { body.appendJSON(",", "subject", subject.description) }
-        body.appendJSON(",", "time", self.time)
-        body.appendJSON(",", "jobid", self.job.description)
-        if let name = self.requester.requestedBy { body.appendJSON(",", "requestedby", name) }
-        if let user = self.requester.brokerUser { body.appendJSON(",", "brokeruser", user) }
-        if let trace { body.appendJSON(",", "traceparent", trace.traceparent) }
-        if let state = self.trace?.state { body.appendJSON(",", "tracestate", state) }
-        body += ",\"data\":".utf8
+        body.append(utf8: Self.beginning)
+        body.appendJSON(#","id":"#, self.id)
+        body.appendJSON(#","type":"#, self.type)
+        if let subject { body.appendJSON(#","subject":"#, subject.description) }
+        body.appendJSON(#","time":"#, self.time)
+        body.appendJSON(#","jobid":"#, self.job.description)
+        if let name = self.requester.requestedBy { body.appendJSON(#","requestedby":"#, name) }
+        if let user = self.requester.brokerUser { body.appendJSON(#","brokeruser":"#, user) }
+        if let trace { body.appendJSON(#","traceparent":"#, trace.traceparent) }
+        if let state = self.trace?.state { body.appendJSON(#","tracestate":"#, state) }
+        body.append(utf8: #","data":"#)
         self.data.append(to: &body)
         body.append(UInt8(ascii: "}"))
         return body

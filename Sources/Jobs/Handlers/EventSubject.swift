@@ -5,7 +5,12 @@ package struct EventSubject: Sendable, Equatable, CustomStringConvertible {
     package let description: String
 
     package init(_ segments: String...) {
-        self.description = segments.map(Self.escaped).joined(separator: "/")
+        var description = ""
+        for (index, segment) in segments.enumerated() {
+            if index > 0 { description += "/" }
+            description += Self.escaped(segment)
+        }
+        self.description = description
     }
 
     private static func escaped(_ segment: String) -> String {

@@ -30,12 +30,12 @@ package struct JobContext: Sendable {
     /// Carries the job's id and kind; made where it is asked for, since most jobs do not log.
     package var logger: Logger {
         var logger = self.baseLogger
-        for (key, value) in self.metadata { logger[metadataKey: key] = value }
+        for (key, value) in self.metadata() { logger[metadataKey: key] = value }
         return logger
     }
 
     private let baseLogger: Logger
-    private let metadata: Logger.Metadata
+    private let metadata: @Sendable () -> Logger.Metadata
 
     package init(
         attempt: Int,
@@ -44,7 +44,7 @@ package struct JobContext: Sendable {
         deadline: ContinuousClock.Instant,
         isDryRun: Bool = false,
         logger: Logger,
-        metadata: Logger.Metadata = [:],
+        metadata: @autoclosure @escaping @Sendable () -> Logger.Metadata = [:],
     ) {
         self.attempt = attempt
         self.followsUnsettledStart = followsUnsettledStart

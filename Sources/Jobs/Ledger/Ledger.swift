@@ -203,7 +203,7 @@ extension Claim {
 }
 
 extension JobID: PostgresBindable {
-    package var postgresValue: PostgresValue { self.uuid.postgresValue }
+    package var postgresValue: PostgresValue { .text(self.description) }
 }
 
 extension PostgresError {

@@ -35,7 +35,7 @@ extension [UInt8] {
         // The half of a microsecond covers what a Double cannot tell apart, so that what was read is written the same.
         let fraction = (date.timeIntervalSinceReferenceDate - second) * 1000 + 0.0005
         let milliseconds = Swift.min(999, Int(fraction))
-        self += lastSecond.text(of: second).utf8
+        self.append(utf8: lastSecond.text(of: second))
         self.append(UInt8(ascii: "."))
         for part in [milliseconds / 100, milliseconds / 10 % 10, milliseconds % 10] {
             self.append(UInt8(ascii: "0") + UInt8(part))
@@ -43,11 +43,10 @@ extension [UInt8] {
         self.append(UInt8(ascii: "Z"))
     }
 
-    /// Appends a member of a JSON object, `separator` before it, with a time.
-    package mutating func appendJSON(_ separator: String, _ key: String, _ time: Date) {
-        self += separator.utf8
-        self.appendJSONString(key)
-        self += ":\"".utf8
+    /// Appends a member of a JSON object with a time; `name` is all that stands before it, such as `,"time":`.
+    package mutating func appendJSON(_ name: String, _ time: Date) {
+        self.append(utf8: name)
+        self.append(UInt8(ascii: "\""))
         self.append(rfc3339: time)
         self.append(UInt8(ascii: "\""))
     }

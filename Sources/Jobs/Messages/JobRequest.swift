@@ -74,11 +74,11 @@ extension JobRequest {
 
     /// As `enqueue_jobs` takes it.
     private func append(to json: inout [UInt8]) {
-        json.appendJSON("{", "kind", self.kind.name)
-        if let id { json.appendJSON(",", "job_id", id.description) }
-        if let time { json.appendJSON(",", "run_at", time) }
-        if let uniqueKey { json.appendJSON(",", "unique_key", uniqueKey) }
-        if let traceparent { json.appendJSON(",", "traceparent", traceparent) }
+        json.appendJSON(#"{"kind":"#, self.kind.name)
+        if let id { json.appendJSON(#","job_id":"#, id.description) }
+        if let time { json.appendJSON(#","run_at":"#, time) }
+        if let uniqueKey { json.appendJSON(#","unique_key":"#, uniqueKey) }
+        if let traceparent { json.appendJSON(#","traceparent":"#, traceparent) }
         json += ",\"payload\":".utf8
         json += self.payload
         json.append(UInt8(ascii: "}"))

@@ -2,19 +2,24 @@ import MetricFamilies
 import Metrics
 import Synchronization
 
-/// How long attempts took, by queue, kind and outcome; each from its first one on.
+/// How long attempts of one kind took, by queue and outcome; each from its first one on.
 final class DurationMetrics: Sendable {
     private struct Key: Hashable {
-        let queue, kind, fate: String
+        let queue: String
+        let outcome: RecordedOutcome
     }
 
+    private let kind: String
     private let timers = Mutex<[Key: Metrics.Timer]>([:])
 
-    subscript(_ queue: String, _ kind: String, _ fate: String) -> Metrics.Timer {
+    init(_ kind: String) { self.kind = kind }
+
+    subscript(_ queue: String, _ outcome: RecordedOutcome) -> Metrics.Timer {
         self.timers.withLock { timers in
-            let key = Key(queue: queue, kind: kind, fate: fate)
+            let key = Key(queue: queue, outcome: outcome)
             if let known = timers[key] { return known }
-            let timer = Self.durations(messaging("process", queue) + [("kind", kind), ("fate", fate)])
+            let labels = [("kind", self.kind), ("fate", outcome.rawValue)]
+            let timer = Self.durations(messaging("process", queue) + labels)
             timers[key] = timer
             return timer
         }

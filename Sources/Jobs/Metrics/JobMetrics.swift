@@ -11,7 +11,6 @@ struct JobMetrics: Sendable {
     private let unknown = KindMetrics("unknown")
     private let none = KindMetrics("none")
     private let queues: [String: QueueMetrics]
-    private let durations = DurationMetrics()
 
     init(kinds: [String], queues: [String], slots: Int) {
         self.kinds = Dictionary(uniqueKeysWithValues: kinds.map { ($0, KindMetrics($0)) })
@@ -39,7 +38,7 @@ struct JobMetrics: Sendable {
     func ended(_ envelope: Envelope, as outcome: RecordedOutcome, since start: ContinuousClock.Instant) {
         let kind = self[envelope.kind]
         kind.outcomes[outcome]?.increment()
-        self.durations[envelope.queue, kind.name, outcome.rawValue].record(duration: start.duration(to: .now))
+        kind.durations[envelope.queue, outcome].record(duration: start.duration(to: .now))
     }
 
     func failed(_ envelope: Envelope, because cause: FinalFailure.Cause) {

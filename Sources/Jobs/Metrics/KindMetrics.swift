@@ -6,6 +6,7 @@ final class KindMetrics: Sendable {
     let name: String
     let outcomes: [RecordedOutcome: Counter]
     let failures: [FinalFailure.Cause: Counter]
+    let durations: DurationMetrics
     private let quarantined: Counter
     private let running: Meter
 
@@ -23,6 +24,7 @@ final class KindMetrics: Sendable {
         self.name = kind
         self.outcomes = counters(Self.outcomes, "fate")
         self.failures = counters(Self.failures, "reason")
+        self.durations = DurationMetrics(kind)
         self.quarantined = Self.quarantined([("kind", kind)])
         self.running = Self.running([("kind", kind)])
     }

@@ -25,7 +25,7 @@ struct OutboxMessage: Sendable {
     /// The statement that puts the message into the outbox, due after `delay`; its result is the row's `id`.
     func insertion(after delay: Duration = .zero) throws -> SQL {
         """
-        INSERT INTO outbox (available_at, waits_since, \(Self.columns))
+        INSERT INTO outbox (available_at, waits_since, \(constant: Self.columns))
         VALUES (now() + \(delay.milliseconds)::bigint * interval '1 ms',
             to_timestamp(\(self.waitsSince)::bigint / 1000.0), \(try self.values))
         RETURNING id
@@ -47,7 +47,7 @@ struct OutboxMessage: Sendable {
             SELECT EXISTS (SELECT FROM holder) AS is_needed, \(limit.milliseconds)::bigint * interval '1 ms' AS longest,
                 least(now(), to_timestamp(\(self.waitsSince)::bigint / 1000.0)) AS since
         )
-        INSERT INTO outbox (available_at, waits_for, waits_since, \(Self.columns))
+        INSERT INTO outbox (available_at, waits_for, waits_since, \(constant: Self.columns))
         SELECT CASE WHEN is_needed THEN now() + (0.75 + random() / 2)
                 * greatest(longest, least(10 * longest, (now() - since) / 2)) ELSE now() END,
             CASE WHEN is_needed THEN \(key)::text END, since, \(try self.values)
@@ -55,7 +55,7 @@ struct OutboxMessage: Sendable {
         """
     }
 
-    private static let columns: SQL =
+    private static let columns: StaticString =
         "destination, routing_key, message_id, type, content_type, correlation_id, headers, properties, body"
 
     /// For these columns.

@@ -89,7 +89,7 @@ extension EventField {
         _ value: @escaping @Sendable (Data) -> Value?,
     ) -> EventField {
         EventField(name, schema.orNull.node(description)) { data, bytes in
-            if let value = value(data) { value.appendJSON(to: &bytes) } else { bytes += "null".utf8 }
+            if let value = value(data) { value.appendJSON(to: &bytes) } else { bytes.append(utf8: "null") }
             return true
         }
     }
@@ -128,12 +128,12 @@ package protocol JSONWritable: Sendable {
 
 extension Bool: JSONWritable {
     package static let usualSchema = ValueSchema.truth
-    package func appendJSON(to bytes: inout [UInt8]) { bytes += (self ? "true" : "false").utf8 }
+    package func appendJSON(to bytes: inout [UInt8]) { bytes.append(utf8: self ? "true" : "false") }
 }
 
 extension Int: JSONWritable {
     package static let usualSchema = ValueSchema.count
-    package func appendJSON(to bytes: inout [UInt8]) { bytes += String(self).utf8 }
+    package func appendJSON(to bytes: inout [UInt8]) { bytes.append(utf8: String(self)) }
 }
 
 extension String: JSONWritable {

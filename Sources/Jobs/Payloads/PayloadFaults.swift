@@ -1,6 +1,6 @@
 /// What is wrong with a payload: every offending field, by its path.
 package struct PayloadFaults: Error, Equatable, CustomStringConvertible {
-    package struct Fault: Sendable, Equatable {
+    package struct Fault: Error, Equatable {
         package let path: String
         package let complaint: String
     }

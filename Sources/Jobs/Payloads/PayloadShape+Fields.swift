@@ -4,17 +4,15 @@
 /// takes half as long as the decoding itself.
 extension PayloadShape {
     package init(_ make: @escaping @Sendable () -> Payload) {
-        self.init([]) { _, _ in make() }
+        self.init([]) { _ in make() }
     }
 
     package init<A>(
         _ make: @escaping @Sendable (A) -> Payload,
         _ a: PayloadField<A>,
     ) {
-        self.init([a.description]) { body, faults in
-            let a = a.read(body, &faults)
-            guard let a else { return nil }
-            return make(a)
+        self.init([a.description]) { (body) throws(PayloadFaults.Fault) in
+            try make(a.read(body))
         }
     }
 
@@ -23,11 +21,8 @@ extension PayloadShape {
         _ a: PayloadField<A>,
         _ b: PayloadField<B>,
     ) {
-        self.init([a.description, b.description]) { body, faults in
-            let a = a.read(body, &faults)
-            let b = b.read(body, &faults)
-            guard let a, let b else { return nil }
-            return make(a, b)
+        self.init([a.description, b.description]) { (body) throws(PayloadFaults.Fault) in
+            try make(a.read(body), b.read(body))
         }
     }
 
@@ -37,12 +32,8 @@ extension PayloadShape {
         _ b: PayloadField<B>,
         _ c: PayloadField<C>,
     ) {
-        self.init([a.description, b.description, c.description]) { body, faults in
-            let a = a.read(body, &faults)
-            let b = b.read(body, &faults)
-            let c = c.read(body, &faults)
-            guard let a, let b, let c else { return nil }
-            return make(a, b, c)
+        self.init([a.description, b.description, c.description]) { (body) throws(PayloadFaults.Fault) in
+            try make(a.read(body), b.read(body), c.read(body))
         }
     }
 
@@ -59,13 +50,8 @@ extension PayloadShape {
             c.description,
             d.description,
         ]
-        self.init(fields) { body, faults in
-            let a = a.read(body, &faults)
-            let b = b.read(body, &faults)
-            let c = c.read(body, &faults)
-            let d = d.read(body, &faults)
-            guard let a, let b, let c, let d else { return nil }
-            return make(a, b, c, d)
+        self.init(fields) { (body) throws(PayloadFaults.Fault) in
+            try make(a.read(body), b.read(body), c.read(body), d.read(body))
         }
     }
 
@@ -84,14 +70,8 @@ extension PayloadShape {
             d.description,
             e.description,
         ]
-        self.init(fields) { body, faults in
-            let a = a.read(body, &faults)
-            let b = b.read(body, &faults)
-            let c = c.read(body, &faults)
-            let d = d.read(body, &faults)
-            let e = e.read(body, &faults)
-            guard let a, let b, let c, let d, let e else { return nil }
-            return make(a, b, c, d, e)
+        self.init(fields) { (body) throws(PayloadFaults.Fault) in
+            try make(a.read(body), b.read(body), c.read(body), d.read(body), e.read(body))
         }
     }
 
@@ -112,15 +92,8 @@ extension PayloadShape {
             e.description,
             f.description,
         ]
-        self.init(fields) { body, faults in
-            let a = a.read(body, &faults)
-            let b = b.read(body, &faults)
-            let c = c.read(body, &faults)
-            let d = d.read(body, &faults)
-            let e = e.read(body, &faults)
-            let f = f.read(body, &faults)
-            guard let a, let b, let c, let d, let e, let f else { return nil }
-            return make(a, b, c, d, e, f)
+        self.init(fields) { (body) throws(PayloadFaults.Fault) in
+            try make(a.read(body), b.read(body), c.read(body), d.read(body), e.read(body), f.read(body))
         }
     }
 
@@ -143,16 +116,16 @@ extension PayloadShape {
             f.description,
             g.description,
         ]
-        self.init(fields) { body, faults in
-            let a = a.read(body, &faults)
-            let b = b.read(body, &faults)
-            let c = c.read(body, &faults)
-            let d = d.read(body, &faults)
-            let e = e.read(body, &faults)
-            let f = f.read(body, &faults)
-            let g = g.read(body, &faults)
-            guard let a, let b, let c, let d, let e, let f, let g else { return nil }
-            return make(a, b, c, d, e, f, g)
+        self.init(fields) { (body) throws(PayloadFaults.Fault) in
+            try make(
+                a.read(body),
+                b.read(body),
+                c.read(body),
+                d.read(body),
+                e.read(body),
+                f.read(body),
+                g.read(body)
+            )
         }
     }
 }

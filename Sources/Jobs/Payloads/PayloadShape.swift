@@ -12,8 +12,8 @@ package struct PayloadShape<Payload: Sendable>: Sendable {
     private let pairs: [(String, String)]
     private let make: Decoder
 
-    /// Nil if there are faults, which are added to the others.
-    typealias Decoder = @Sendable (JobBody, inout [PayloadFaults.Fault]) -> Payload?
+    /// Throws the first fault.
+    typealias Decoder = @Sendable (JobBody) throws(PayloadFaults.Fault) -> Payload
 
     init(
         _ fields: [FieldDescription],
@@ -27,23 +27,25 @@ package struct PayloadShape<Payload: Sendable>: Sendable {
 
     /// The same for payloads that have either both of two fields or neither.
     package func withBoth(_ one: String, _ other: String) -> PayloadShape {
-        PayloadShape(self.fields, self.pairs + [(one, other)]) { body, faults in
-            guard let payload = self.make(body, &faults) else { return nil }
+        PayloadShape(self.fields, self.pairs + [(one, other)]) { (body) throws(PayloadFaults.Fault) in
+            let payload = try self.make(body)
             switch (body[one], body[other]) {
-            case (nil, .some): faults.append(.init(path: one, complaint: "goes with \(other)"))
-            case (.some, nil): faults.append(.init(path: other, complaint: "goes with \(one)"))
+            case (nil, .some): throw PayloadFaults.Fault(path: one, complaint: "goes with \(other)")
+            case (.some, nil): throw PayloadFaults.Fault(path: other, complaint: "goes with \(one)")
             default: return payload
             }
-            return nil
         }
     }
 
     /// Throws `PayloadFaults` that name every field which is wrong.
     package func decode(_ body: JobBody) throws(PayloadFaults) -> Payload {
         guard body.isObject else { throw PayloadFaults("payload", "must be a JSON object") }
-        var faults: [PayloadFaults.Fault] = []
-        guard let payload = self.make(body, &faults) else { throw PayloadFaults(faults) }
-        return payload
+        do throws(PayloadFaults.Fault) {
+            return try self.make(body)
+        } catch {
+            let faults = self.fields.compactMap { $0.fault(body) }
+            throw PayloadFaults(faults.isEmpty ? [error] : faults)
+        }
     }
 
     /// Names of the fields, a `?` after those that may be left out.
@@ -63,14 +65,23 @@ package struct PayloadShape<Payload: Sendable>: Sendable {
 
 /// One field of a payload.
 package struct PayloadField<Value: Sendable>: Sendable {
-    /// Reads the value out of a body; nil if there is a fault, which is added to the others.
-    typealias Reader = @Sendable (JobBody, inout [PayloadFaults.Fault]) -> Value?
+    /// Reads the value out of a body.
+    ///
+    /// It throws, and does not return an optional: the type of one would be looked up at each call.
+    typealias Reader = @Sendable (JobBody) throws(PayloadFaults.Fault) -> Value
 
     let description: FieldDescription
     let read: Reader
 
-    private init(_ description: FieldDescription, _ read: @escaping Reader) {
-        self.description = description
+    private init(_ name: String, isRequired: Bool, _ schema: JSONNode, _ read: @escaping Reader) {
+        self.description = FieldDescription(name, isRequired: isRequired, schema) { body in
+            do throws(PayloadFaults.Fault) {
+                _ = try read(body)
+                return nil
+            } catch {
+                return error
+            }
+        }
         self.read = read
     }
 }
@@ -78,14 +89,12 @@ package struct PayloadField<Value: Sendable>: Sendable {
 extension PayloadField where Value: PayloadValue {
     /// A field that must be there; `description` is for producers.
     package static func required(_ name: String, _ description: String) -> PayloadField {
-        PayloadField(FieldDescription(name, isRequired: true, Value.schema.node(description))) {
-            body,
-            faults in
+        let schema = Value.schema.node(description)
+        return PayloadField(name, isRequired: true, schema) { (body) throws(PayloadFaults.Fault) in
             guard let token = body[name] else {
-                faults.append(PayloadFaults.Fault(path: name, complaint: "is required"))
-                return nil
+                throw PayloadFaults.Fault(path: name, complaint: "is required")
             }
-            return Self.value(token, name, body, &faults)
+            return try Self.value(token, name, body)
         }
     }
 
@@ -95,21 +104,19 @@ extension PayloadField where Value: PayloadValue {
     {
         guard let value = Value(wire: usual) else { preconditionFailure("\(name): \(usual) is no default") }
         let schema = Value.schema.orNull.node(description, default: usual.node)
-        return PayloadField(FieldDescription(name, isRequired: false, schema)) { body, faults in
+        return PayloadField(name, isRequired: false, schema) { (body) throws(PayloadFaults.Fault) in
             guard let token = body[name] else { return value }
-            return Self.value(token, name, body, &faults)
+            return try Self.value(token, name, body)
         }
     }
 
-    fileprivate static func value(
-        _ token: JSONToken,
-        _ name: String,
-        _ body: JobBody,
-        _ faults: inout [PayloadFaults.Fault]
-    ) -> Value? {
-        if let wire = Value.Wire(token, in: body.bytes), let value = Value(wire: wire) { return value }
-        faults.append(PayloadFaults.Fault(path: name, complaint: "must be \(Value.requirement)"))
-        return nil
+    fileprivate static func value(_ token: JSONToken, _ name: String, _ body: JobBody)
+        throws(PayloadFaults.Fault) -> Value
+    {
+        guard let wire = Value.Wire(token, in: body.bytes), let value = Value(wire: wire) else {
+            throw PayloadFaults.Fault(path: name, complaint: "must be \(Value.requirement)")
+        }
+        return value
     }
 }
 
@@ -118,9 +125,9 @@ extension PayloadField {
     package static func optional<Wrapped: PayloadValue>(_ name: String, _ description: String) -> PayloadField
     where Value == Wrapped? {
         let schema = Wrapped.schema.orNull.node(description)
-        return PayloadField(FieldDescription(name, isRequired: false, schema)) { body, faults in
-            guard let token = body[name] else { return .some(nil) }
-            return PayloadField<Wrapped>.value(token, name, body, &faults).map { .some($0) }
+        return PayloadField(name, isRequired: false, schema) { (body) throws(PayloadFaults.Fault) in
+            guard let token = body[name] else { return nil }
+            return try PayloadField<Wrapped>.value(token, name, body)
         }
     }
 }
@@ -136,8 +143,17 @@ extension PayloadField<Bool> {
 struct FieldDescription: Sendable {
     fileprivate let property: ObjectSchema.Property
 
-    init(_ name: String, isRequired: Bool, _ schema: JSONNode) {
+    /// What is wrong with the field in a body; nil if nothing is.
+    fileprivate let fault: @Sendable (JobBody) -> PayloadFaults.Fault?
+
+    fileprivate init(
+        _ name: String,
+        isRequired: Bool,
+        _ schema: JSONNode,
+        fault: @escaping @Sendable (JobBody) -> PayloadFaults.Fault?
+    ) {
         self.property = .init(name: name, isRequired: isRequired, schema: schema)
+        self.fault = fault
     }
 
     fileprivate var name: String { self.property.name }

@@ -6,7 +6,6 @@ struct ParameterBuffer {
     ) -> Bool
 
     private var bytes: [UInt8] = []
-    private var offsets: [Int?] = []
     private var lengths: [CInt] = []
     private var formats: [CInt] = []
     private var pointers: [UnsafePointer<CChar>?] = []
@@ -14,39 +13,37 @@ struct ParameterBuffer {
     /// Lends the values to `body`, which must not keep the pointers.
     mutating func with(_ values: [PostgresValue], _ body: Body) -> Bool {
         guard !values.isEmpty else { return body(0, nil, nil, nil) }
-        self.empty()
-        for value in values { self.append(value) }
-        return self.bytes.withUnsafeBufferPointer { bytes in
-            let base = UnsafeRawPointer(bytes.baseAddress)
-            for offset in self.offsets {
-                self.pointers.append(
-                    offset.flatMap { base?.advanced(by: $0).assumingMemoryBound(to: CChar.self) }
-                )
+        self.makeRoom(for: values.count)
+        for index in values.indices { self.append(values[index], at: index) }
+        return self.bytes.withUnsafeBytes { bytes in
+            var end = bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
+            for index in values.indices {
+                self.pointers[index] = values[index].isNull ? nil : end
+                end = end?.advanced(by: Int(self.lengths[index]) + 1)
             }
             return body(CInt(values.count), self.pointers, self.lengths, self.formats)
         }
     }
 
-    private mutating func append(_ value: PostgresValue) {
+    private mutating func append(_ value: PostgresValue, at index: Int) {
         let start = self.bytes.count
         switch value.storage {
         case .null: break
-        case .text(let text): self.bytes.append(contentsOf: text.utf8)
+        case .text(let text): text.utf8.span.withUnsafeBufferPointer { self.bytes.append(contentsOf: $0) }
         case .binary(let bytes): self.bytes.append(contentsOf: bytes)
         }
-        self.lengths.append(CInt(self.bytes.count - start))
-        self.formats.append(value.isBinary ? 1 : 0)
-        self.offsets.append(value.isNull ? nil : start)
+        self.lengths[index] = CInt(self.bytes.count - start)
+        self.formats[index] = value.isBinary ? 1 : 0
         self.bytes.append(0)
     }
 
-    private mutating func empty() {
+    private mutating func makeRoom(for count: Int) {
         // One large body must not stay in memory for as long as the connection lives.
         self.bytes.removeAll(keepingCapacity: self.bytes.capacity <= 1 << 16)
-        self.offsets.removeAll(keepingCapacity: true)
-        self.lengths.removeAll(keepingCapacity: true)
-        self.formats.removeAll(keepingCapacity: true)
-        self.pointers.removeAll(keepingCapacity: true)
+        guard count > self.lengths.count else { return }
+        self.lengths = Array(repeating: 0, count: count)
+        self.formats = Array(repeating: 0, count: count)
+        self.pointers = Array(repeating: nil, count: count)
     }
 }
 

@@ -36,10 +36,12 @@ package struct PostgresResult: Sendable {
 
     /// The whole number in the first column of the first row, such as the id of a row that was inserted.
     package func firstInteger() throws(PostgresError) -> Int {
-        guard let row = self.rows.first else {
-            throw PostgresError(.invalidValue, operation: "read", message: "there is no row")
+        guard !self.rows.isEmpty, self.result.columnCount > 0, !self.result.isNull(row: 0, column: 0),
+            let number = self.result.read(row: 0, column: 0, as: Int.self)
+        else {
+            throw PostgresError(.invalidValue, operation: "read", message: "there is no whole number")
         }
-        return try row.read(at: 0)
+        return number
     }
 
     /// How many rows it inserted, updated, deleted or, for a `SELECT`, returned.

@@ -13,7 +13,7 @@ package struct SQL: Sendable {
     }
 
     init(unparsed text: String) {
-        self.outline = StatementOutline([text])
+        self.outline = StatementOutline(text)
         self.parameters = []
     }
 
@@ -41,7 +41,7 @@ package struct SQL: Sendable {
     }
 
     private mutating func bind(_ value: PostgresValue) {
-        self.outline.append(nil)
+        self.outline.appendParameter()
         self.parameters.append(value)
     }
 }
@@ -64,7 +64,7 @@ extension SQL: ExpressibleByStringInterpolation {
         }
 
         package mutating func appendLiteral(_ literal: String) {
-            if !literal.isEmpty { self.sql.outline.append(literal) }
+            self.sql.outline.append(literal)
         }
 
         /// Binds a value.

@@ -3,14 +3,12 @@
 /// It is made anew at each call and nearly always one that was made before, so it is compared without being read: the
 /// literals of a program stand at one place each.
 struct StatementOutline: Sendable, Hashable {
-    /// Nil for the next parameter.
-    private var pieces: [String?]
-    /// Differs for most outlines that differ.
-    private var digest = 0
+    /// Empty for the next parameter.
+    private var pieces: [String]
 
-    init(_ pieces: [String?]) {
+    init(_ text: String) {
         self.pieces = []
-        for piece in pieces { self.append(piece) }
+        self.append(text)
     }
 
     init(capacity: Int) {
@@ -18,31 +16,29 @@ struct StatementOutline: Sendable, Hashable {
         self.pieces.reserveCapacity(capacity)
     }
 
-    mutating func append(_ piece: String?) {
-        self.pieces.append(piece)
-        self.digest = self.digest &* 31 &+ (piece?.utf8.count ?? -1)
+    mutating func append(_ text: String) {
+        if !text.isEmpty { self.pieces.append(text) }
     }
 
-    mutating func append(_ other: StatementOutline) {
-        for piece in other.pieces { self.append(piece) }
-    }
+    mutating func appendParameter() { self.pieces.append("") }
+
+    mutating func append(_ other: StatementOutline) { self.pieces += other.pieces }
 
     /// The whole, with `$1`, `$2`, … for the parameters.
     var text: String {
         var (text, parameters) = ("", 0)
         for piece in self.pieces {
-            if piece == nil { parameters += 1 }
-            text += piece ?? "$\(parameters)"
+            if piece.isEmpty { parameters += 1 }
+            text += piece.isEmpty ? "$\(parameters)" : piece
         }
         return text
     }
 
     /// Whether it holds a NUL, where C would end the text.
-    var hasNUL: Bool { self.pieces.contains { $0?.hasNUL ?? false } }
+    var hasNUL: Bool { self.pieces.contains(where: \.hasNUL) }
 
-    static func == (left: StatementOutline, right: StatementOutline) -> Bool {
-        left.digest == right.digest && left.pieces == right.pieces
+    /// By the lengths of the pieces, which differ for most outlines that differ.
+    func hash(into hasher: inout Hasher) {
+        hasher.combine(self.pieces.reduce(0) { $0 &* 31 &+ $1.utf8.count })
     }
-
-    func hash(into hasher: inout Hasher) { hasher.combine(self.digest) }
 }

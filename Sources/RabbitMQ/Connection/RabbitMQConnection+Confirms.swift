@@ -46,11 +46,11 @@ extension RabbitMQConnection {
 
     /// Takes one publish off those that may still be returned under that name.
     private func forget(_ outboxID: Int64, _ number: UInt64?) {
-        guard var numbers = self.returnable[outboxID] else { return }
+        guard var numbers = self.returnable.removeValue(forKey: outboxID) else { return }
         if let index = number.flatMap(numbers.firstIndex) ?? numbers.indices.first {
             numbers.remove(at: index)
         }
-        self.returnable[outboxID] = numbers.isEmpty ? nil : numbers
+        if !numbers.isEmpty { self.returnable[outboxID] = numbers }
     }
 }
 

@@ -1,5 +1,7 @@
 /// A message that is arriving in pieces: a method, a header, then as much body as the header says.
-struct IncomingContent {
+///
+/// A class, for the same reason as `Message`.
+final class IncomingContent {
     /// Why the broker sends it.
     enum Purpose {
         case delivery(
@@ -32,7 +34,7 @@ struct IncomingContent {
         return consumer.largestBody
     }
 
-    mutating func append(_ piece: UnsafeRawBufferPointer) {
+    func append(_ piece: UnsafeRawBufferPointer) {
         self.received += piece.count
         guard self.bodySize <= self.largestBody else { return }
         if self.body.isEmpty, piece.count == self.bodySize {

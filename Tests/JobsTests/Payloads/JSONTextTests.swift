@@ -24,7 +24,7 @@ struct JSONTextTests {
 
     private func check(_ text: String) throws {
         var bytes: [UInt8] = []
-        bytes.appendJSON("[{", "text", text)
+        bytes.appendJSON(#"[{"text":"#, text)
         bytes += "}]".utf8
         let read = try JSONSerialization.jsonObject(with: Data(bytes)) as? [[String: String]]
         #expect(read == [["text": text]])

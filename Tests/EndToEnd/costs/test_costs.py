@@ -79,7 +79,7 @@ def test_allocations(system, tmp_path):
         run(system, jobs, LD_PRELOAD=library, ALLOCATIONS_FILE=str(told))
         return int(told.read_text())
 
-    assert settles_at(pytest.approx(430, rel=0.2), lambda: per_job(allocations))
+    assert settles_at(pytest.approx(405, rel=0.15), lambda: per_job(allocations))
 
 
 def test_system_calls(system, tmp_path):

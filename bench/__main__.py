@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable
 
 from bench import (
-    cold_start, elsewhere, endurance, idle_worker, large_ledger, latency, long_snapshot, reconcile, report, shards,
-    throughput, waiting_on_aws)
+    cold_start, elsewhere, endurance, idle_worker, instructions, large_ledger, latency, long_snapshot, reconcile, report,
+    shards, throughput, waiting_on_aws)
 from bench.figures import Row
 from bench.options import Options, microseconds, say
 from bench.resource_usage import others_busy
@@ -21,10 +21,10 @@ from harness.program import PROGRAM
 PARTS = {
     "throughput": throughput, "latency": latency, "waiting": waiting_on_aws, "reconcile": reconcile, "start": cold_start,
     "rest": idle_worker, "endurance": endurance, "large-ledger": large_ledger, "long-snapshot": long_snapshot,
-    "shards": shards,
+    "shards": shards, "instructions": instructions,
 }
 LONG = ("endurance", "large-ledger", "long-snapshot")
-ON_DEMAND = {*LONG, "shards"}
+ON_DEMAND = {*LONG, "shards", "instructions"}
 USUAL_PARTS = PARTS.keys() - ON_DEMAND
 RESULTS = PLACE.parent / "bench-results.json"
 
@@ -32,7 +32,7 @@ RESULTS = PLACE.parent / "bench-results.json"
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
     parser.add_argument(
-        "parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all but the last four by default")
+        "parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all but the last five by default")
     parser.add_argument("--quick", action="store_true", help="little of everything: shows that it works, proves nothing")
     parser.add_argument("--rounds", type=int, help="how often each thing is measured in turn (3)")
     parser.add_argument("--long", action="store_true", help=f"{', '.join(LONG)} too, about twenty-five minutes")
@@ -65,8 +65,8 @@ def mistake(chosen: argparse.Namespace) -> str | None:
         return "a quick run proves nothing and is not written down"
     if chosen.write and not is_whole:
         return (
-            "--write is for all the usual parts together, for shards alone, for large-ledger with long-snapshot, or with"
-            " --tls, --nodes or --delay")
+            "--write is for all the usual parts together, for shards or instructions alone, for large-ledger with"
+            " long-snapshot, or with --tls, --nodes or --delay")
     return None
 
 

@@ -5,7 +5,7 @@ import pathlib
 
 from bench import chart, results, scale, tables
 from bench.figures import Figure
-from bench.results import APART, LARGE, SHARDS, USUAL, Results
+from bench.results import APART, COUNTS, LARGE, SHARDS, USUAL, Results
 from harness.repository import ROOT
 
 DOCS = ROOT / "docs"
@@ -34,7 +34,8 @@ def documents(kept: dict[str, Results]) -> dict[pathlib.Path, str]:
     tables_of_pages = {
         DOCS / "benchmark.md": {
             "results": tables.markdown(tables.results(usual.rows)) + f"\n{usual.conditions()}\n",
-            "costs": tables.markdown(tables.costs(usual.rows)), "elsewhere": _elsewhere(kept), "large": _apart(kept, LARGE)},
+            "costs": tables.markdown(tables.costs(usual.rows)), "elsewhere": _elsewhere(kept), "large": _apart(kept, LARGE),
+            "counts": _apart(kept, COUNTS)},
         DOCS / "scale.md": {"shards": _apart(kept, SHARDS), "computed": tables.markdown(scale.table(usual))},
     }
     pages = {

@@ -7,8 +7,8 @@ from bench.figures import Row
 from harness.repository import ROOT
 
 FILE = ROOT / "docs/benchmark.json"
-USUAL, SHARDS, LARGE = "usual", "shards", "large"
-APART = {"shards": SHARDS, "large-ledger": LARGE, "long-snapshot": LARGE}
+USUAL, SHARDS, LARGE, COUNTS = "usual", "shards", "large", "counts"
+APART = {"shards": SHARDS, "large-ledger": LARGE, "long-snapshot": LARGE, "instructions": COUNTS}
 """Parts whose results are kept apart from the usual ones, and under which name."""
 
 

@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 
-from bench import report, results, tables
+from bench import instructions, report, results, tables
 from bench.figures import Figure, Row
 from bench.job_costs import COSTS, is_connection, segments_in
 from bench.options import Options, microseconds
@@ -107,6 +107,12 @@ def test_yardsticks_get_the_recorded_statements():
 def test_pgbench_gets_them_with_an_id_of_its_own_each_time():
     script = transaction(STATEMENTS, 1)
     assert IDENTITY not in script and f"'{DISK}'" not in script and script.count("md5(:id::text)") == 3
+
+
+def test_allocations_are_the_calls_of_allocators_from_elsewhere():
+    assert instructions.allocations("\n".join([
+        "fn=(1) swift_slowAlloc", "10 5", "cfn=(2) malloc", "calls=7 0", "10 70", "cfn=(3) memcpy", "calls=9 0", "10 9",
+        "fn=(4) start", "cfn=(2)", "calls=2 0", "11 20", "fn=(2)", "cfn=(5) calloc", "calls=4 0", "12 4"])) == 9
 
 
 def test_costs_have_a_column_each():

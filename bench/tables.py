@@ -13,7 +13,14 @@ def cells(row: Row) -> list[str]:
     ratio = f"{row.ratio.text()} {row.ratio_to}" if row.ratio else ""
     return [
         row.name, f"{row.figure.text()} {row.unit}", ratio, text(row.worker_cpu), text(row.machine_cpu), text(row.memory),
-        row.target]
+        target(row)]
+
+
+def target(row: Row) -> str:
+    """The target with a mark that tells whether it is met; several targets have their own."""
+    if not row.target or row.target[0] in "✓✗":
+        return row.target
+    return f"{'✓' if row.is_met else '✗'} {row.target}"
 
 
 def text(figure: Figure | None) -> str:
